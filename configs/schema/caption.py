@@ -1,0 +1,149 @@
+"""Config of the caption pipeline: every threshold with its unit and the source of its default.
+
+GLM-4.1V (sec. 3.1) names the steps and states one number, CLIP score > 0.3; the other defaults are public values.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from configs.schema.strict import Strict
+
+
+class ReadRules(Strict):
+    """What a reader may take from one sample before it refuses."""
+
+    max_picture_bytes: int = Field(64 << 20, ge=1)
+    """Bytes of one picture file; above it the row fails. 64 MiB: the largest LAION-style originals are far below."""
+    max_caption_bytes: int = Field(64 << 10, ge=1)
+    """Bytes of one caption; above it the row fails, so that one row cannot bloat a ledger."""
+    max_json_bytes: int = Field(1 << 20, ge=2)
+    """Bytes of one sample's JSON; above it the row fails."""
+    max_decode_pixels: int = Field(178_956_970, ge=1)
+    """Pixels a decoder may be asked for, whatever the header claims. Pillow's own decompression-bomb error limit."""
+    rows_per_chunk: int = Field(10_000, ge=1)
+    """Rows of a JSONL or CSV index that make one unit of work."""
+    image_column: str = "image"
+    """Column of Parquet or index files that holds the picture (bytes, {bytes, path}, or a path)."""
+    caption_columns: tuple[str, ...] = ("caption", "captions", "text", "txt", "alt_text")
+    """Columns or JSON fields that hold captions; the first one present is read. A list gives several captions."""
+    key_column: str = "key"
+    """Column of Parquet or index files that names the sample; the row number where absent."""
+
+
+class ImageRules(Strict):
+    enabled: bool = True
+    min_short_side: int = Field(200, ge=1)
+    """Pixels. DataComp (arXiv 2304.14108) basic filtering: smaller dimension above 200."""
+    max_aspect_ratio: float = Field(3.0, ge=1)
+    """Longer side over shorter. DataComp basic filtering: below 3."""
+    min_pixel_count: int = Field(40_000, ge=1)
+    """Width times height. 200 x 200, so that it binds only where min_short_side was lowered."""
+    max_pixel_count: int = Field(89_478_485, ge=1)
+    """Width times height. Pillow's decompression-bomb warning limit; a picture above it is not decoded."""
+    allow_animated: bool = False
+    """Whether a file of several frames may stay; a caption of a moving picture is not one of its first frame."""
+    min_grey_std: float = Field(4.0, ge=0)
+    """Grey levels (0..255). Below it the picture is a solid colour: 8-bit JPEG noise alone stays under 3."""
+    min_entropy: float = Field(0.05, ge=0, le=8)
+    """Bits of the 256-bin grey histogram. Below it less than about one pixel in 180 differs from the ground.
+    Line drawings on white, which are worth keeping, measured 0.1 to 0.5 on real pages."""
+
+
+class CaptionRules(Strict):
+    enabled: bool = True
+    min_characters: int = Field(6, ge=0)
+    """Unicode characters without surrounding space. DataComp basic filtering: over five."""
+    max_characters: int = Field(4_000, ge=1)
+    """Unicode characters. Long human descriptions (ImageInWords) reach 3,000."""
+    min_words: int = Field(3, ge=0)
+    """Words, segmented by dictionary where the script has no spaces. DataComp basic filtering: over two."""
+    max_words: int = Field(800, ge=1)
+    """Words, as min_words."""
+    max_file_name_share: float = Field(0.5, ge=0, le=1)
+    """Share of the caption's characters that belong to tokens shaped like file names (IMG_2041.JPG, kafka-before)."""
+    max_url_share: float = Field(0.5, ge=0, le=1)
+    """Share of the caption's characters inside URLs, e-mail addresses and domain names."""
+    max_repeated_characters: int = Field(9, ge=1)
+    """Longest run of one character that is not a digit, space or dot leader."""
+    max_repeated_words: float = Field(0.5, ge=0, le=1)
+    """Share of words beyond the first occurrence of each, counted for captions of six words and more."""
+    max_control_characters: int = Field(0, ge=0)
+    """C0, C1 and NUL characters other than tab and line breaks; bidirectional marks are not counted."""
+
+
+class LanguageRules(Strict):
+    enabled: bool = True
+    """Whether the language is measured at all."""
+    allowed: tuple[str, ...] = ()
+    """ISO 639-1 codes that may stay; empty: every language (GLM-4.1V mixes Chinese and English pools)."""
+
+
+class BoilerplateRules(Strict):
+    enabled: bool = True
+    max_pictures: int = Field(10, ge=1)
+    """Different pictures of the pool that may share one caption (case and spacing aside).
+    MMC4 drops a picture with more than 10 duplicates in a 60k sample; the same bound for captions."""
+
+
+class DuplicateRules(Strict):
+    enabled: bool = True
+    of: Literal["bytes", "pixels"] = "pixels"
+    """What makes two pictures exact copies: the file's bytes, or the decoded pixels (which includes equal bytes)."""
+
+
+class RelevanceRules(Strict):
+    enabled: bool = True
+    min_score: float = Field(0.3, ge=-1, le=1)
+    """Cosine of picture and caption. GLM-4.1V sec. 3.1: keep above 0.3."""
+    model: str = "ViT-B-32"
+    """open_clip architecture, or `local-dir:PATH` of a folder with open_clip_config.json and its weights.
+    GLM-4.1V does not state its model; ViT-B/32 with 0.3 is LAION-400M's choice."""
+    pretrained: str = "openai"
+    """open_clip weights tag or the path of a checkpoint; empty for `local-dir:`."""
+    device: str = "auto"
+    """`auto` (cuda, else cpu), or a torch device."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bf16 where the device computes in it, else fp32."""
+    batch_size: int = Field(64, ge=1)
+    """Pairs in one forward pass; batches never cross a unit of work."""
+    threads: int = Field(1, ge=1)
+    """CPU threads of one copy of the model. One per worker process keeps workers from fighting over cores."""
+
+
+class OutputRules(Strict):
+    samples_per_shard: int = Field(10_000, ge=1)
+    """Samples in each shard but the last. img2dataset's default."""
+    shuffle_run: int = Field(0, ge=0)
+    """0: pool order. k: runs of k samples are permuted over the whole set, so that it leaves shuffled."""
+    max_failure_rate: float = Field(0.05, ge=0, le=1)
+    """Share of read rows that may fail before the run ends with exit code 3 and no manifest."""
+
+
+class CaptionConfig(Strict):
+    """The caption pipeline, in the order of its steps."""
+
+    seed: int = 0
+    """Enters every hash that stands for chance."""
+    read: ReadRules = ReadRules()
+    image: ImageRules = ImageRules()
+    caption: CaptionRules = CaptionRules()
+    language: LanguageRules = LanguageRules()
+    boilerplate: BoilerplateRules = BoilerplateRules()
+    duplicates: DuplicateRules = DuplicateRules()
+    relevance: RelevanceRules = RelevanceRules()
+    output: OutputRules = OutputRules()
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> CaptionConfig:
+        pairs = {
+            "caption.*_characters": (self.caption.min_characters, self.caption.max_characters),
+            "caption.*_words": (self.caption.min_words, self.caption.max_words),
+            "image.*_pixel_count": (self.image.min_pixel_count, self.image.max_pixel_count),
+        }
+        for name, (low, high) in pairs.items():
+            if low > high:
+                raise ValueError(f"{name}: expected min <= max, found {low} > {high}")
+        return self

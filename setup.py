@@ -1,0 +1,55 @@
+"""Packaging of beamsift: a light base, and extras by need."""
+
+from setuptools import find_packages, setup
+
+PACKAGES = ("classifiers", "configs", "pipelines", "recaption", "train", "transforms")
+
+BASE = [
+    "apache-beam>=2.77,<2.78",
+    "duckdb>=1.4",
+    "icu4py>=0",
+    "msgspec>=0.20",
+    "numpy>=2",
+    "pillow>=12.1.1,<13",
+    "py3langid>=0.4",
+    "pyarrow>=20,<26",
+    "pydantic>=2.11,<3",
+    "PyYAML>=6",
+    "rich>=14",
+    "simplejpeg>=1.9",
+    "xxhash>=3.5",
+]
+MODELS = ["torch>=2.13", "torchvision>=0.28", "open_clip_torch>=3.3,<4", "safetensors>=0.6"]
+TEST = [
+    "boto3",
+    "hypothesis",
+    "ImageHash",
+    "moto[server]",
+    "mypy",
+    "pytest",
+    "pytest-cov",
+    "ruff",
+    "types-PyYAML",
+    "webdataset",
+    "wids",
+]
+
+setup(
+    name="beamsift",
+    version="0.1.0",
+    description="Raw multimodal crawls to verified training shards, on Apache Beam",
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
+    package_data={"configs": ["**/*.yaml"], "pipelines": ["*.css", "*.js", "*.html"]},
+    install_requires=BASE,
+    extras_require={
+        "models": MODELS,
+        "aws": ["apache-beam[aws]"],
+        "gcp": ["apache-beam[gcp]"],
+        "test": TEST,
+    },
+    entry_points={"console_scripts": ["beamsift=pipelines.cli:main"]},
+)
