@@ -1,0 +1,113 @@
+"""The ledger's columns: one row for each sample read, its fate, the reason, and every measurement.
+
+`format_row` and `parse_row` are inverse: the column `record` holds the whole Sample, so that a finished run can be
+re-decided without a picture; the other columns are its plain view for SQL.
+Left out on purpose: reading and querying a finished run (pipelines/ledger.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+import pyarrow as pa
+
+from transforms.records import Piece, Sample, Span, Text, decode_sample, encode_sample, pictures, texts
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """What a measured number is: its column type, its unit, and one sentence for people."""
+
+    kind: Literal["int64", "double", "string"]
+    unit: str
+    meaning: str
+
+
+IDENTITY = [
+    ("key", pa.string()),
+    ("source", pa.string()),
+    ("part", pa.int32()),
+    ("position", pa.int64()),
+    ("source_key", pa.string()),
+]
+FATE = [
+    ("fate", pa.string()),
+    ("rule", pa.string()),
+    ("value", pa.float64()),
+    ("limit", pa.float64()),
+    ("detail", pa.string()),
+    ("error", pa.string()),
+    ("message", pa.string()),
+    ("place", pa.string()),
+]
+PICTURE = [
+    ("uri", pa.string()),
+    ("container", pa.string()),
+    ("start", pa.int64()),
+    ("end", pa.int64()),
+    ("member", pa.string()),
+    ("format", pa.string()),
+    ("width", pa.int32()),
+    ("height", pa.int32()),
+    ("sha256", pa.binary()),
+    ("pixels", pa.binary()),
+]
+TEXT = [("caption", pa.string()), ("captions", pa.list_(pa.string()))]
+
+
+def ledger_schema(measures: Mapping[str, Measure]) -> pa.Schema:
+    kinds = {"int64": pa.int64(), "double": pa.float64(), "string": pa.string()}
+    columns = [(name, kinds[measure.kind]) for name, measure in measures.items()]
+    return pa.schema([*IDENTITY, *FATE, *PICTURE, *TEXT, *columns, ("record", pa.binary())])
+
+
+def format_row(sample: Sample, measures: Mapping[str, Measure]) -> dict[str, Any]:
+    """One ledger row. Measures come from the sample, its first picture and its chosen caption, in that order."""
+    picture = next(iter(pictures(sample)), None)
+    caption = chosen_caption(sample)
+    found: dict[str, Any] = {}
+    for part in (caption, picture, sample):
+        found.update(part.measures if part is not None else {})
+    return {
+        **{name: getattr(sample, name) for name, _ in IDENTITY},
+        **_fate_columns(sample),
+        **_picture_columns(picture),
+        "caption": caption.value if caption else None,
+        "captions": [text.value for text in texts(sample)],
+        **{name: found.get(name) for name in measures},
+        "record": encode_sample(sample),
+    }
+
+
+def parse_row(row: Mapping[str, Any]) -> Sample:
+    return decode_sample(row["record"])
+
+
+def ledger_table(samples: Iterable[Sample], measures: Mapping[str, Measure]) -> pa.Table:
+    return pa.Table.from_pylist([format_row(s, measures) for s in samples], schema=ledger_schema(measures))
+
+
+def chosen_caption(sample: Sample) -> Text | None:
+    """The caption that goes out: the first one no rule has marked; of a dropped sample, its first caption."""
+    found = texts(sample)
+    return next((text for text in found if text.drop is None), found[0] if found else None)
+
+
+def _fate_columns(sample: Sample) -> dict[str, Any]:
+    drop, failure = sample.drop, sample.failure
+    columns: dict[str, Any] = {"fate": sample.fate}
+    if failure is not None:
+        columns |= {"error": failure.error, "message": failure.message, "place": failure.place}
+    elif drop is not None:
+        columns |= {"rule": drop.rule, "value": drop.value, "limit": drop.limit, "detail": drop.detail}
+    return columns
+
+
+def _picture_columns(picture: Piece | None) -> dict[str, Any]:
+    if picture is None or isinstance(picture, Text):
+        return {}
+    columns: dict[str, Any] = {n: getattr(picture, n) for n in ("format", "width", "height", "sha256", "pixels")}
+    if isinstance(picture.source, Span):
+        columns |= {name: getattr(picture.source, name) for name in ("uri", "container", "start", "end", "member")}
+    return columns

@@ -1,0 +1,175 @@
+"""Records: what a pipeline knows of a sample, small enough to travel through any shuffle.
+
+No field can hold pixels (law 1): a picture is a `Span` of bytes or a `Recipe` that makes them again, and
+`transforms.pictures.materialise` is the one way from there to bytes. Every struct is frozen; a step returns a changed
+copy. Strings are valid UTF-8: readers turn a lone surrogate into a `Failure` before a record is made.
+
+Left out on purpose: how records reach Beam (transforms/beam/coders.py) and the ledger (transforms/ledger.py).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
+
+Container = Literal["tar", "tar.gz", "file", "parquet", "warc", "pdf", "video"]
+Fate = Literal["kept", "dropped", "failed"]
+Measures = dict[str, float | int | str]
+"""Measured values by name; the names and units of a pipeline's measures are listed beside its rules."""
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True, tag="span"):
+    """Where the bytes of one thing lie: `[start, end)` in the container at `uri`.
+
+    For `tar` and `file` these are byte offsets in the file; for `tar.gz` in the decompressed stream; for `parquet`
+    row numbers of the file, with the column in `member`. For a tar `member` is the name the archive gave.
+    """
+
+    uri: str
+    start: int
+    end: int
+    container: Container
+    member: str = ""
+
+
+class Recipe(msgspec.Struct, frozen=True, array_like=True, tag="recipe"):
+    """How to make bytes again: a pure function by name, its arguments, and the spans it reads."""
+
+    function: str
+    arguments: dict[str, str | int | float | bool]
+    inputs: tuple[Span, ...] = ()
+
+
+class Box(msgspec.Struct, frozen=True, array_like=True):
+    """A rectangle in the picture at `pieces[picture]`, as fractions of its width and height, origin top left."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    picture: int = 0
+    label: str = ""
+
+
+class Drop(msgspec.Struct, frozen=True, array_like=True):
+    """Why a rule turned a sample away: the value it measured and the limit it was held against."""
+
+    rule: str
+    value: float | int
+    limit: float | int
+    detail: str = ""
+    """What the two numbers cannot say: the key of the copy that was kept, the language that was found."""
+
+
+class Failure(msgspec.Struct, frozen=True, array_like=True):
+    """Why a sample could not be judged: an error class, what was expected and found, and the place."""
+
+    error: str
+    message: str
+    place: str
+
+
+class Picture(msgspec.Struct, frozen=True, array_like=True, tag="picture"):
+    """One picture by reference. `sha256` is of the file's bytes, `pixels` an XXH3-128 of the decoded RGB(A) pixels."""
+
+    source: Span | Recipe
+    format: str = ""
+    """As sniffed from the bytes, not from the name: jpeg, png, webp, gif, bmp, tiff."""
+    width: int = 0
+    height: int = 0
+    sha256: bytes = b""
+    pixels: bytes = b""
+    measures: Measures = {}
+    drop: Drop | None = None
+    failure: Failure | None = None
+
+
+class Text(msgspec.Struct, frozen=True, array_like=True, tag="text"):
+    """One text exactly as it was read. `role` says what it is to the pictures: caption, paragraph, heading, …"""
+
+    value: str
+    role: str = "caption"
+    measures: Measures = {}
+    boxes: tuple[Box, ...] = ()
+    drop: Drop | None = None
+
+
+Piece = Picture | Text
+
+
+class Sample(msgspec.Struct, frozen=True, array_like=True):
+    """One row: pieces in reading order, all that was measured, and its fate.
+
+    `(source, part, position)` is the row's place in the pool and its order in the output. `key` is safe for a tar
+    member and unique in the whole set once `resolve_keys` has run; `source_key` is what the pool called it.
+    """
+
+    key: str
+    source: str
+    """URI of the file that was read: the tar, Parquet file, index, archive."""
+    part: int
+    """Row group or chunk of that file; 0 where the file is one unit of work."""
+    position: int
+    """Ordinal of the row in its part."""
+    pieces: tuple[Piece, ...] = ()
+    source_key: str = ""
+    meta: str = ""
+    """The pool's own JSON object for this sample, as text; empty where it has none."""
+    measures: Measures = {}
+    drop: Drop | None = None
+    failure: Failure | None = None
+
+    @property
+    def fate(self) -> Fate:
+        if self.failure is not None:
+            return "failed"
+        return "dropped" if self.drop is not None else "kept"
+
+    @property
+    def alive(self) -> bool:
+        return self.drop is None and self.failure is None
+
+
+def pictures(sample: Sample) -> list[Picture]:
+    return [piece for piece in sample.pieces if isinstance(piece, Picture)]
+
+
+def texts(sample: Sample, role: str = "caption") -> list[Text]:
+    return [piece for piece in sample.pieces if isinstance(piece, Text) and piece.role == role]
+
+
+def with_measures(record: Sample, **measures: float | int | str) -> Sample:
+    return replace(record, measures={**record.measures, **measures})
+
+
+class Unit(msgspec.Struct, frozen=True, array_like=True):
+    """What one call reads in order: a tar, a Parquet row group, a chunk of an index."""
+
+    index: int
+    """Rank among the run's units, ordered by (uri, part): independent of how the inputs were listed."""
+    uri: str
+    kind: Literal["tar", "parquet", "folder"]
+    part: int = 0
+    start: int = 0
+    """First row (Parquet) or byte (index) of the part."""
+    end: int = 0
+    size: int = 0
+    """Bytes of the whole file."""
+    modified: float = 0.0
+    """Seconds since the epoch, where the file system tells."""
+    limit: int = -1
+    """Rows to read at most; all where negative. How a trial run on the first rows is cut."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Sample)
+
+
+def encode_sample(sample: Sample) -> bytes:
+    return _encoder.encode(sample)
+
+
+def decode_sample(data: bytes) -> Sample:
+    return _decoder.decode(data)
