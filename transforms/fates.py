@@ -1,0 +1,58 @@
+"""Fates of a pair: how drops of its picture and its captions become a drop of the sample.
+
+A sample is dropped with its picture, or when no caption is left, then with the first caption's reason. A rule never
+touches what an earlier rule has marked: the first reason stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from transforms.records import Drop, Picture, Piece, Sample, Text, texts
+
+CAPTION_MISSING = Drop("caption_missing", 0, 1)
+
+
+def mark_pictures(sample: Sample, check: Callable[[Picture], Drop | None]) -> Sample:
+    """`sample` with `check` applied to each picture that no rule has marked."""
+    return _mark_pieces(sample, Picture, check)
+
+
+def mark_captions(sample: Sample, check: Callable[[Text], Drop | None]) -> Sample:
+    return _mark_pieces(sample, Text, check)
+
+
+def mark_sample(sample: Sample, check: Callable[[Sample], Drop | None]) -> Sample:
+    if not sample.alive:
+        return sample
+    drop = check(sample)
+    return sample if drop is None else replace(sample, drop=drop)
+
+
+def settle_pair(sample: Sample) -> Drop | None:
+    """The sample's drop as its pieces' drops have it: the picture's first, then the first caption's once all have fallen."""
+    for piece in sample.pieces:
+        if isinstance(piece, Picture) and piece.drop is not None:
+            return piece.drop
+    captions = texts(sample)
+    if all(text.drop is not None for text in captions):
+        return captions[0].drop if captions else CAPTION_MISSING
+    return None
+
+
+def forget_fate(sample: Sample) -> Sample:
+    """The row as it was measured, before any rule: where `what-if` starts. Failures are facts and stay."""
+    pieces = tuple(replace(piece, drop=None) for piece in sample.pieces)
+    return replace(sample, pieces=pieces, drop=None)
+
+
+def _mark_pieces(sample: Sample, kind: type[Picture] | type[Text], check: Callable[..., Drop | None]) -> Sample:
+    if not sample.alive:
+        return sample
+    pieces: list[Piece] = [
+        replace(piece, drop=check(piece)) if isinstance(piece, kind) and piece.drop is None else piece
+        for piece in sample.pieces
+    ]
+    return replace(sample, pieces=tuple(pieces))

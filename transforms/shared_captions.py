@@ -1,0 +1,58 @@
+"""Boilerplate captions: one text under too many different pictures says nothing about any of them.
+
+Counted over every readable row of the pool, whatever the other rules think of it, so that the count does not move when
+a threshold does. Case, spacing and surrounding punctuation aside; copies of one picture count once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from configs.schema.caption import BoilerplateRules
+from transforms.fingerprints import digest
+from transforms.matching import Member, Place
+from transforms.records import Drop, Sample, Text, pictures
+
+_SPACES = re.compile(r"\s+")
+
+
+class SharedCaptions:
+    """Gives each caption the number of different pictures that carry it, where that is two or more."""
+
+    name = "shared_captions"
+
+    def candidates(self, sample: Sample) -> Iterable[tuple[bytes, Any]]:
+        found = pictures(sample)
+        if sample.failure is not None or not found:
+            return
+        picture = (found[0].pixels or found[0].sha256)[:16]
+        for index, piece in enumerate(sample.pieces):
+            if isinstance(piece, Text) and (text := normal_caption(piece.value)):
+                yield digest(text.encode()), (index, picture)
+
+    def resolve(self, members: Sequence[Member]) -> Iterable[tuple[Place, tuple[int, int]]]:
+        count = len({picture for _, (_, picture) in members})
+        return [(place, (index, count)) for place, (index, _) in members] if count > 1 else []
+
+    def apply(self, sample: Sample, answers: list[tuple[int, int]]) -> Sample:
+        pieces = list(sample.pieces)
+        for index, count in answers:
+            text = pieces[index]
+            pieces[index] = replace(text, measures={**text.measures, "caption_pictures": count})
+        return replace(sample, pieces=tuple(pieces))
+
+
+def normal_caption(text: str) -> str:
+    return _SPACES.sub(" ", text).strip(" .,;:!?\"'…。，").casefold()
+
+
+def check_boilerplate(text: Text, rules: BoilerplateRules) -> Drop | None:
+    """Drop a caption that more than `max_pictures` different pictures of the pool share."""
+    count = int(text.measures.get("caption_pictures", 1))
+    if rules.enabled and count > rules.max_pictures:
+        return Drop("caption_boilerplate", count, rules.max_pictures)
+    return None
