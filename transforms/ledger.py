@@ -100,7 +100,8 @@ def _fate_columns(sample: Sample) -> dict[str, Any]:
     if failure is not None:
         columns |= {"error": failure.error, "message": failure.message, "place": failure.place}
     elif drop is not None:
-        columns |= {"rule": drop.rule, "value": drop.value, "limit": drop.limit, "detail": drop.detail}
+        # float(): Arrow refuses an int that a double cannot hold exactly, such as the pixel count of a forged header.
+        columns |= {"rule": drop.rule, "value": float(drop.value), "limit": float(drop.limit), "detail": drop.detail}
     return columns
 
 

@@ -1,0 +1,43 @@
+# Everything a developer or a newcomer runs. The environment is made on first use and again when its list changes.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= $(shell nproc)
+PURE := configs transforms/*.py classifiers tests/test_architecture.py
+
+.PHONY: setup demo test check bench format clean
+
+setup: $(READY)
+
+$(READY): constraints.txt setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,aws,test]'
+	touch $(READY)
+
+demo: $(READY)          ## draws the toy world, curates it on all cores, verifies it, states precision and recall
+	$(BIN)/python -m tests.world out/demo/world --pairs 6000 --seed 0 --workers $(WORKERS)
+	$(BIN)/beamsift run caption --config tests/world/demo.yaml --input 'out/demo/world/raw/*.tar' --output out/demo/set --direct_num_workers=$(WORKERS)
+	$(BIN)/beamsift verify out/demo/set
+	$(BIN)/python -m tests.world.score out/demo/set/ledger out/demo/world/truth.jsonl
+	@echo "report: out/demo/set/report.html"
+
+test: $(READY)          ## all tests; coverage of the pure floors is held at 95 %
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+check: $(READY)         ## format, lint, types, floors: under 30 s
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q --no-header -p no:cacheprovider tests/test_architecture.py
+
+bench: $(READY)         ## every ratio of tests/benchmarks/RESULTS.md from one run
+	$(BIN)/python -m tests.benchmarks
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

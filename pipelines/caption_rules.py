@@ -1,0 +1,119 @@
+"""What the caption pipeline tells people of itself: its rules in the order they apply, its measures, their units."""
+
+from __future__ import annotations
+
+from pipelines.report_spec import ReportSpec, RuleSpec
+from transforms.ledger import Measure
+
+MEASURES: dict[str, Measure] = {
+    "short_side": Measure("int64", "pixels", "Shorter side of the picture"),
+    "aspect_ratio": Measure("double", "ratio", "Longer side over shorter side"),
+    "pixel_count": Measure("int64", "pixels", "Width times height"),
+    "frames": Measure("int64", "frames", "Frames of the file; more than one is an animation"),
+    "bytes": Measure("int64", "bytes", "Size of the picture file"),
+    "grey_std": Measure("double", "grey levels", "Standard deviation of the grey picture"),
+    "entropy": Measure("double", "bits", "Entropy of the grey histogram"),
+    "characters": Measure("int64", "characters", "Length of the caption without surrounding space"),
+    "words": Measure("int64", "words", "Words, by dictionary where the script has no spaces"),
+    "file_name_share": Measure("double", "share", "Share of the caption shaped like a file name"),
+    "url_share": Measure("double", "share", "Share of the caption inside URLs, domains and e-mail addresses"),
+    "repeated_characters": Measure("int64", "characters", "Longest run of one character"),
+    "repeated_words": Measure("double", "share", "Share of words that repeat an earlier one"),
+    "control_characters": Measure("int64", "characters", "Control characters other than tab and line breaks"),
+    "language": Measure("string", "ISO 639-1", "Most probable language of the caption"),
+    "language_confidence": Measure("double", "probability", "Probability of that language"),
+    "caption_pictures": Measure("int64", "pictures", "Different pictures of the pool under this caption"),
+    "copies": Measure("int64", "copies", "Copies of the picture among rows that pass the earlier rules"),
+    "duplicate_of": Measure("string", "key", "Key of the copy that was kept"),
+    "clip_score": Measure("double", "cosine", "Cosine of picture and caption"),
+    "clip_truncated": Measure("int64", "0 or 1", "Whether the caption is longer than the model reads"),
+}
+
+RULES = [
+    RuleSpec(
+        "image_too_many_pixels", "pixel_count", "Picture", "image.max_pixel_count", "max", "Too large to decode safely"
+    ),
+    RuleSpec(
+        "image_too_small", "short_side", "Picture", "image.min_short_side", "min", "Resolution too low to learn from"
+    ),
+    RuleSpec("image_aspect_ratio", "aspect_ratio", "Picture", "image.max_aspect_ratio", "max", "Banner or strip"),
+    RuleSpec("image_too_few_pixels", "pixel_count", "Picture", "image.min_pixel_count", "min", "Area too small"),
+    RuleSpec(
+        "image_animated",
+        "frames",
+        "Picture",
+        "",
+        "max",
+        "A caption of a moving picture is not one of its first frame",
+        1,
+    ),
+    RuleSpec("image_solid_colour", "grey_std", "Picture", "image.min_grey_std", "min", "One colour, or next to it"),
+    RuleSpec("image_low_information", "entropy", "Picture", "image.min_entropy", "min", "Next to no information"),
+    RuleSpec("caption_missing", "characters", "Caption", "", "min", "No caption, or only spaces", 1),
+    RuleSpec(
+        "caption_control_characters",
+        "control_characters",
+        "Caption",
+        "caption.max_control_characters",
+        "max",
+        "Broken encoding",
+    ),
+    RuleSpec(
+        "caption_file_name",
+        "file_name_share",
+        "Caption",
+        "caption.max_file_name_share",
+        "max",
+        "A file name, not a caption",
+    ),
+    RuleSpec("caption_url", "url_share", "Caption", "caption.max_url_share", "max", "An address, not a caption"),
+    RuleSpec(
+        "caption_repeated_characters",
+        "repeated_characters",
+        "Caption",
+        "caption.max_repeated_characters",
+        "max",
+        "One character over and over",
+    ),
+    RuleSpec(
+        "caption_repeated_words",
+        "repeated_words",
+        "Caption",
+        "caption.max_repeated_words",
+        "max",
+        "The same words over and over",
+    ),
+    RuleSpec(
+        "caption_too_short", "characters", "Caption", "caption.min_characters", "min", "Too short to say anything"
+    ),
+    RuleSpec("caption_too_long", "characters", "Caption", "caption.max_characters", "max", "A page, not a caption"),
+    RuleSpec("caption_too_few_words", "words", "Caption", "caption.min_words", "min", "Too few words to say anything"),
+    RuleSpec("caption_too_many_words", "words", "Caption", "caption.max_words", "max", "A page, not a caption"),
+    RuleSpec("caption_language", "language_confidence", "Caption", "", "min", "Not one of the allowed languages"),
+    RuleSpec(
+        "caption_boilerplate",
+        "caption_pictures",
+        "Caption",
+        "boilerplate.max_pictures",
+        "max",
+        "Too many pictures share it",
+    ),
+    RuleSpec("image_duplicate", "copies", "Sample", "", "max", "A better copy of the same picture is kept", 1),
+    RuleSpec(
+        "clip_score_low",
+        "clip_score",
+        "Sample",
+        "relevance.min_score",
+        "min",
+        "Picture and caption do not belong together",
+    ),
+]
+
+REPORT = ReportSpec(
+    "Image–caption pairs",
+    RULES,
+    MEASURES,
+    clusters="duplicate_of",
+    shared_text="caption_pictures",
+    hidden=frozenset({"duplicate_of", "clip_truncated"}),
+)

@@ -1,0 +1,164 @@
+"""`beamsift`: the only command line. Each command parses here and works in a module of its own, imported when asked for.
+
+Exit codes: 0 done, 1 a check found something wrong, 2 wrong usage or config, 3 too many failures, 130 interrupted
+(resume with the same command).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from configs.schema.caption import CaptionConfig
+from configs.schema.strict import ConfigError, load_config
+
+DONE, WRONG, USAGE, FAILURES, INTERRUPTED = 0, 1, 2, 3, 130
+CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "pipelines"
+
+Command = Callable[[argparse.Namespace, list[str]], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = make_parser()
+    args, rest = parser.parse_known_args(arguments)
+    if rest and not args.takes_beam_options:
+        parser.error(f"unrecognised arguments: {' '.join(rest)}")
+    try:
+        command: Command = args.command
+        return command(args, rest)
+    except KeyboardInterrupt:
+        say("interrupted; the same command resumes")
+        return INTERRUPTED
+    except tuple(expected_errors()) as error:
+        say(f"{type(error).__name__}: {error}")
+        return FAILURES if type(error).__name__ == "TooManyFailures" else USAGE
+
+
+def expected_errors() -> list[type[Exception]]:
+    """Errors whose message is written for the user; any other one is a bug and keeps its traceback."""
+    from classifiers.errors import ModelError
+    from pipelines.errors import RunError
+
+    return [ConfigError, ModelError, RunError]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="beamsift", description="Raw multimodal crawls to training shards.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, help_text, command in (
+        ("run", "make a data set", run_command),
+        ("plan", "check everything, read 100 samples, say what would run; writes nothing", plan_command),
+    ):
+        one = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
+        _add_run_arguments(one)
+        one.set_defaults(command=command, takes_beam_options=True)
+    _add_output_commands(commands)
+    _add_calibrate(commands)
+    return parser
+
+
+def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pipeline", choices=["caption"])
+    parser.add_argument("--config", help="YAML of values; the pipeline's own where absent")
+    parser.add_argument("--input", nargs="+", required=True, help="tars, Parquet files or indexes; globs and URIs")
+    parser.add_argument("--output", required=True, help="folder or URI of the data set")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="overrides the config")
+    parser.add_argument("--limit", type=_positive, help="only the first N samples of the pool")
+    parser.epilog = "Any other option goes to Beam: --direct_num_workers=2, --runner=FlinkRunner, …"
+
+
+def _add_output_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    for name, help_text, command in (
+        ("what-if", "kept counts under other thresholds, without touching a picture", what_if_command),
+        ("why", "the whole story of one sample", why_command),
+        ("report", "build the report page again", report_command),
+        ("verify", "hash every shard again and check every law that can be checked", verify_command),
+    ):
+        one = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
+        one.add_argument("output", metavar="OUT", help="folder or URI of a finished run")
+        one.set_defaults(command=command, takes_beam_options=False)
+        if name == "what-if":
+            one.add_argument("--set", action="append", required=True, default=[], metavar="SECTION.KEY=VALUE")
+        if name == "why":
+            one.add_argument("key", metavar="KEY", help="a key of the set or of the pool")
+
+
+def _add_calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from pipelines.calibrate import add_arguments
+
+    help_text = "the threshold another CLIP model needs to do what 0.3 does for a reference"
+    parser = commands.add_parser("calibrate", help=help_text, description=help_text, allow_abbrev=False)
+    add_arguments(parser)
+    parser.set_defaults(command=calibrate_command, takes_beam_options=False)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of samples above 0, found {value}")
+    return value
+
+
+def caption_config(args: argparse.Namespace) -> CaptionConfig:
+    return load_config(args.config or CONFIGS / f"{args.pipeline}.yaml", CaptionConfig, args.set)
+
+
+def run_command(args: argparse.Namespace, rest: list[str]) -> int:
+    cfg = caption_config(args)
+    from pipelines.run import Request, run
+    from pipelines.tables import funnel_table, show
+
+    manifest = run(Request(cfg, args.input, args.output, args.limit, rest), say)
+    show(funnel_table(manifest))
+    say(f"data set: {args.output}   report: {args.output.rstrip('/')}/report.html")
+    return DONE
+
+
+def plan_command(args: argparse.Namespace, rest: list[str]) -> int:
+    cfg = caption_config(args)
+    from pipelines.plan import plan
+    from pipelines.run import Request
+
+    return plan(Request(cfg, args.input, args.output, args.limit, rest))
+
+
+def what_if_command(args: argparse.Namespace, rest: list[str]) -> int:
+    from pipelines.what_if import what_if
+
+    return what_if(args.output, args.set)
+
+
+def why_command(args: argparse.Namespace, rest: list[str]) -> int:
+    from pipelines.why import why
+
+    return why(args.output, args.key)
+
+
+def report_command(args: argparse.Namespace, rest: list[str]) -> int:
+    from pipelines.finish import finished_manifest, write_report
+
+    write_report(args.output, finished_manifest(args.output))
+    say(f"report: {args.output.rstrip('/')}/report.html")
+    return DONE
+
+
+def verify_command(args: argparse.Namespace, rest: list[str]) -> int:
+    from pipelines.verify import verify
+
+    return verify(args.output)
+
+
+def calibrate_command(args: argparse.Namespace, rest: list[str]) -> int:
+    from pipelines.calibrate import run
+
+    return run(args)
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Finishing an output: views of the data for people and tools, leftovers removed, and the manifest last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from pipelines.data_card import croissant, data_card
+from pipelines.errors import NotFinished
+from transforms.beam.verbs import staging_folder
+from transforms.materialise import SpanReader
+from transforms.records import Container, Span
+from transforms.shards import Manifest, format_manifest, parse_manifest, wids_index
+from transforms.storage import join, storage_for
+
+
+def read_manifest(output: str) -> Manifest | None:
+    """The manifest of a finished run; None where there is none. Raises ValueError for something else of that name."""
+    uri = join(output, "manifest.json")
+    storage = storage_for(uri)
+    if not storage.exists(uri):
+        return None
+    with storage.open(uri) as file:
+        return parse_manifest(file.read())
+
+
+def finished_manifest(output: str) -> Manifest:
+    """The manifest of a run that must be finished. Raises NotFinished."""
+    manifest = read_manifest(output)
+    if manifest is None:
+        raise NotFinished(
+            f"{output}: expected a finished run, found no manifest.json; run the command that made it again"
+        )
+    return manifest
+
+
+def finish_output(output: str, manifest: Manifest, say: Callable[[str], None]) -> None:
+    storage = storage_for(output)
+    remove_leftovers(output, manifest)
+    name = output.rstrip("/").rsplit("/", 1)[-1]
+    storage.write(join(output, "index.json"), wids_index(manifest.shards, name))
+    storage.write(join(output, "README.md"), data_card(manifest).encode())
+    storage.write(join(output, "croissant.json"), json.dumps(croissant(manifest), indent=1).encode() + b"\n")
+    say("writing the report")
+    write_report(output, manifest)
+    storage.write(join(output, "manifest.json"), format_manifest(manifest))
+
+
+def remove_leftovers(output: str, manifest: Manifest) -> None:
+    """Shards and ledgers of an abandoned attempt with another recipe: nothing may lie there that no manifest lists."""
+    storage = storage_for(output)
+    listed = {join(output, shard.name) for shard in manifest.shards}
+    listed |= {join(output, "ledger", f"{unit:06d}.parquet") for unit in range(len(manifest.inputs))}
+    for folder in ("shards", "ledger"):
+        for file in storage.list(join(output, folder)):
+            if file.uri not in listed:
+                storage.delete(file.uri)
+
+
+def write_report(output: str, manifest: Manifest) -> None:
+    """Imports the report only here: duckdb and Pillow are no business of a run that is still going."""
+    from pipelines.caption_rules import REPORT
+    from pipelines.report import build_report
+
+    with SpanReader(staging_folder(output)) as spans:
+        build_report(output, manifest, REPORT, fetch=lambda *span: fetch_span(spans, *span))
+
+
+def fetch_span(spans: SpanReader, uri: str, container: Container, start: int, end: int, member: str) -> bytes:
+    return spans.read(Span(uri, start, end, container, member))

@@ -1,0 +1,152 @@
+"""What could stop a run before it starts: inputs, output, weights, disk, memory; each as a line of the plan.
+
+Left out on purpose: the config itself (parsed before anything is planned) and the trial (pipelines/plan_trial.py).
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from classifiers.clip import ClipScorer
+from classifiers.errors import ModelError
+from configs.schema.caption import CaptionConfig, RelevanceRules
+from pipelines.caption import scan_reads
+from pipelines.finish import read_manifest
+from pipelines.plan_trial import Estimate
+from pipelines.run import make_site
+from transforms.beam.verbs import Site
+from transforms.fingerprints import chance, fingerprint
+from transforms.records import Unit
+from transforms.rows import sidecar_uri
+from transforms.sidecars import read_totals
+from transforms.storage import local_path, scheme_of, storage_for
+
+OPENED = 1000
+"""Input files whose first bytes are read; of more, those a hash chooses."""
+NAMED = 3
+"""Files that a line names."""
+
+
+class Finding(NamedTuple):
+    name: str
+    text: str
+    stops: bool = False
+    """Whether a run would stop at once because of it."""
+
+
+def check_inputs(units: Sequence[Unit]) -> Iterator[Finding]:
+    """Counts, and files that cannot be read: each costs the run one failed row, all of them the run."""
+    files = {unit.uri: unit.size for unit in units}
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(Counter(unit.kind for unit in units).items()))
+    yield Finding("inputs", f"{len(files):,} files, {size_text(sum(files.values()))}; {len(units):,} units: {kinds}")
+    opened = sorted(files, key=lambda uri: chance(0, uri, "plan"))[:OPENED]
+    broken = [problem for uri in opened if (problem := _unreadable(uri, files[uri]))]
+    if broken:
+        text = f"{len(broken):,} of {len(opened):,} files opened: {'; '.join(broken[:NAMED])}"
+        yield Finding("unreadable inputs", text, stops=len(broken) == len(opened))
+
+
+def _unreadable(uri: str, size: int) -> str | None:
+    if not size:
+        return f"{uri}: a file of zero bytes"
+    try:
+        storage_for(uri).read(uri, 0, min(size, 512))
+    except OSError as error:
+        return f"{uri}: {error}"
+    return None
+
+
+def check_output(output: str, cfg: CaptionConfig, units: Sequence[Unit]) -> Iterator[Finding]:
+    """Free, resumable, finished by this recipe, or another's."""
+    site = make_site(output, cfg)
+    try:
+        finished = read_manifest(output)
+    except ValueError as error:
+        yield Finding("output", f"{output}: {error}", stops=True)
+        return
+    if finished is None:
+        taken = count_scanned(site, cfg, units)
+        text = f"resumes: {taken:,} of {len(units):,} units are scanned already" if taken else "nothing of this run yet"
+        yield Finding("output", f"{output}: {text}")
+    elif finished.fingerprint == fingerprint(site.recipe, list(units)):
+        yield Finding("output", f"{output}: finished by this very recipe; a run would do nothing")
+    else:
+        yield Finding("output", f"{output}: holds a finished run of another recipe, input or code", stops=True)
+
+
+def count_scanned(site: Site, cfg: CaptionConfig, units: Sequence[Unit]) -> int:
+    """Units whose scan a run would take over."""
+    reads, storage = scan_reads(cfg), storage_for(site.output)
+    made_by = (fingerprint(site.code, reads, replace(unit, index=0)) for unit in units)
+    uris = (sidecar_uri(site.output, "scan", unit) for unit in units)
+    return sum(read_totals(storage, uri, mark) is not None for uri, mark in zip(uris, made_by, strict=True))
+
+
+def check_weights(rules: RelevanceRules) -> tuple[ClipScorer | None, list[Finding]]:
+    """The loaded scorer, and how long that took; None where relevance is off or the weights are not there."""
+    if not rules.enabled:
+        return None, [Finding("weights", "none: relevance is off")]
+    name = f"{rules.model} {rules.pretrained}".strip()
+    scorer, started = ClipScorer(rules), time.perf_counter()
+    try:
+        scorer.load()
+    except ModelError as error:
+        return None, [Finding("weights", f"{name}: {error}", stops=True)]
+    return scorer, [Finding("weights", f"{name} loaded in {time.perf_counter() - started:.1f} s, {scorer.precision}")]
+
+
+def check_disk(output: str, guess: Estimate) -> Iterator[Finding]:
+    needed = guess.output_bytes + guess.work_bytes
+    text = (
+        f"needs about {size_text(guess.output_bytes)} of shards, {size_text(guess.work_bytes)} of ledger and sidecars"
+    )
+    if scheme_of(output) not in ("", "file"):
+        yield Finding("disk", text)
+        return
+    folder = existing_folder(local_path(output))
+    free = shutil.disk_usage(folder).free
+    yield Finding("disk", f"{text}; {size_text(free)} free at {folder}", stops=needed > free)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        yield Finding(
+            "output folder", f"{folder}: expected a folder to write into, found one that cannot be", stops=True
+        )
+
+
+def existing_folder(path: str) -> str:
+    """The nearest folder above `path`, or itself, that is there."""
+    path = os.path.abspath(path)
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def check_memory(workers: int) -> Iterator[Finding]:
+    """The peak of this process, which has just done a worker's work on a worker's batches."""
+    # Linux counts ru_maxrss in KiB.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    few = " (more than there is)" if workers * peak > total else ""
+    text = f"{size_text(peak)} at its peak a worker, {workers} workers: {size_text(workers * peak)}{few}"
+    yield Finding("memory", f"{text}; {size_text(total)} here; larger pictures than those tried take more")
+
+
+def size_text(size: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1024 or unit == "TiB":
+            return f"{size:,.0f} {unit}" if unit == "B" or size >= 100 else f"{size:,.1f} {unit}"
+        size /= 1024
+    raise AssertionError("unreachable")
+
+
+def time_text(seconds: float) -> str:
+    """`0:07:41` hours, minutes, seconds."""
+    minutes, second = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"

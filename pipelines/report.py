@@ -1,0 +1,144 @@
+"""The report of a finished run: one page that needs no network, OUT/report.html.
+
+`build_report` reads the manifest and asks the ledger in SQL; the page's parts are in pipelines/report_pages/.
+Left out on purpose: what a pipeline's rules and measures are (its ReportSpec says).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from pipelines.report_pages import findings, measures, overview, rules
+from pipelines.report_pages.frame import Contents, page
+from pipelines.report_pages.thumbnails import Fetch, Thumbnails
+from pipelines.report_queries import (
+    categories,
+    clusters,
+    failure_classes,
+    measure_bins,
+    measure_spreads,
+    nearest_dropped,
+    nearest_kept,
+    open_ledger,
+    shared_texts,
+)
+from pipelines.report_spec import ReportSpec, limit_of
+from transforms.shards import Manifest, parse_manifest
+from transforms.storage import storage_for
+
+CLUSTERS, COPIES, TEXTS, CATEGORIES, FAILURES = 8, 7, 15, 25, 3
+"""How many of each kind of finding the page shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    samples_per_side: int = 8
+    """Thumbnails of each rule's dropped samples, and as many of the kept ones."""
+    thumbnail_side: int = 160
+    """Pixels of a thumbnail's longer side."""
+    picture_bytes: int = 4_500_000
+    """Bytes of all data URIs together; what does not fit shows a placeholder. The rest stays under 1.5 MB."""
+    memory: str = "1GB"
+    """What the ledger's engine may hold before it spills to disk."""
+
+
+def build_report(
+    out_uri: str,
+    manifest: Manifest | None,
+    spec: ReportSpec,
+    *,
+    fetch: Fetch,
+    built: datetime | None = None,
+    options: ReportOptions | None = None,
+) -> None:
+    """Writes OUT/report.html from OUT/ledger and the manifest, read from OUT where it is None.
+
+    `fetch` gives a picture's bytes, asked for in the order of the files; what it cannot give shows a placeholder.
+    The same run gives the same bytes but for `built`, the time in the header (now, where none is given). Raises
+    ValueError where there is no ledger, no valid manifest, or a rule reads a measure that the spec does not list.
+    """
+    storage, options = storage_for(out_uri), options or ReportOptions()
+    unknown = sorted({rule.measure for rule in spec.rules} - set(spec.measures))
+    if unknown:
+        raise ValueError(f"report: expected every rule's measure among {sorted(spec.measures)}, found {unknown}")
+    if manifest is None:
+        with storage.open(f"{out_uri.rstrip('/')}/manifest.json") as file:
+            manifest = parse_manifest(file.read())
+    with open_ledger(out_uri, storage, options.memory) as ledger:
+        html = format_report(ledger, spec, manifest, fetch=fetch, built=built or datetime.now(UTC), options=options)
+    storage.write(f"{out_uri.rstrip('/')}/report.html", html.encode("utf-8"))
+
+
+def format_report(
+    ledger: duckdb.DuckDBPyConnection,
+    spec: ReportSpec,
+    manifest: Manifest,
+    *,
+    fetch: Fetch,
+    built: datetime,
+    options: ReportOptions,
+) -> str:
+    """The whole page. `ledger` is an open connection with the view `ledger` (pipelines/report_queries.py)."""
+    thumbnails = Thumbnails(fetch, options.thumbnail_side, options.picture_bytes)
+    cuts = measures.cuts_of(spec, manifest.config)
+    spreads = measure_spreads(ledger, measures.numeric_measures(spec))
+    bins = measure_bins(ledger, spreads, spec.measures, cuts)
+    parts = [
+        overview.overview(manifest),
+        overview.funnel(spec, manifest),
+        overview.throughput(manifest),
+        measures.measures(spec, spreads, bins, cuts),
+        _rules(ledger, spec, manifest, (thumbnails, options.samples_per_side)),
+        findings.failures(failure_classes(ledger, FAILURES), manifest.counts["read"]),
+        *_optional(ledger, spec, manifest, thumbnails),
+        findings.inputs(manifest),
+        findings.recipe(manifest),
+    ]
+    return page(spec.title, overview.header(spec, manifest, built), _contents(spec, manifest), "".join(parts))
+
+
+def _rules(
+    ledger: duckdb.DuckDBPyConnection, spec: ReportSpec, manifest: Manifest, pictures: tuple[Thumbnails, int]
+) -> str:
+    thumbnails, number = pictures
+    examples = []
+    for rule in spec.rules:
+        kind, limit = spec.measures[rule.measure].kind, limit_of(rule, manifest.config)
+        dropped = nearest_dropped(ledger, rule.rule, number)
+        examples.append((rule, dropped, nearest_kept(ledger, rule.measure, kind, limit, number)))
+    thumbnails.prepare(row for _, dropped, kept in examples for row in (*dropped, *kept))
+    return rules.rules(examples, manifest, thumbnails)
+
+
+def _optional(
+    ledger: duckdb.DuckDBPyConnection, spec: ReportSpec, manifest: Manifest, thumbnails: Thumbnails
+) -> list[str]:
+    parts = []
+    if spec.clusters:
+        groups = clusters(ledger, spec.clusters, CLUSTERS, COPIES)
+        thumbnails.prepare(row for _, _, first, others in groups for row in (*first, *others))
+        parts.append(findings.duplicates(groups, thumbnails))
+    if spec.shared_text:
+        parts.append(findings.shared_texts(shared_texts(ledger, spec.shared_text, TEXTS)))
+    for name in _categories(spec):
+        values = categories(ledger, name, CATEGORIES)
+        parts.append(findings.categories(name, spec.measures[name], values, manifest.counts["read"]))
+    return parts
+
+
+def _categories(spec: ReportSpec) -> list[str]:
+    hidden = spec.hidden | {spec.clusters}
+    return [name for name, measure in spec.measures.items() if measure.kind == "string" and name not in hidden]
+
+
+def _contents(spec: ReportSpec, manifest: Manifest) -> Contents:
+    shared = [("shared-texts", "Shared texts")] if spec.shared_text else []
+    copies = [("duplicates", "Duplicates")] if spec.clusters else []
+    kinds = [(f"category-{name}", name.replace("_", " ").capitalize()) for name in _categories(spec)]
+    plain = [("overview", "Overview"), ("funnel", "Funnel"), ("throughput", "Throughput"), ("measures", "Measures")]
+    ending = [("failures", "Failed rows"), *copies, *shared, *kinds, ("inputs", "Inputs"), ("recipe", "Recipe")]
+    middle = ("rules", "At the threshold", rules.links(spec.rules, manifest.counts))
+    return [*((*one, ()) for one in plain), middle, *((*one, ()) for one in ending)]

@@ -1,0 +1,1 @@
+"""The parts of the report page: each turns rows into HTML, none reads a file."""

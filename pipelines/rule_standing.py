@@ -1,0 +1,53 @@
+"""How one measured value stands to every rule on it: passed or not, by how much, or the rule is off.
+
+Left out on purpose: deciding (the rules are transforms/); this only tells, from the same measures and limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from configs.schema.caption import CaptionConfig
+from pipelines.caption_rules import RULES
+from pipelines.plain_text import number
+from pipelines.report_spec import RuleSpec, is_enabled, limit_of
+from transforms.records import Sample
+
+
+def standings(measure: str, value: float | int | str, sample: Sample, cfg: CaptionConfig) -> Iterator[tuple[str, str]]:
+    """Each rule on `measure` and what it says: `yes: ≥ 200 by 57`."""
+    for rule in RULES:
+        if rule.measure == measure:
+            yield rule.rule, standing(rule, value, sample, cfg)
+    if measure == "language":
+        yield "caption_language", _language(str(value), cfg)
+
+
+def standing(rule: RuleSpec, value: float | int | str, sample: Sample, cfg: CaptionConfig) -> str:
+    if not applies(rule, cfg):
+        return "off"
+    if rule.rule == "image_duplicate" and sample.measures.get("duplicate_of") == sample.key:
+        return "yes: the chosen copy"
+    limit = limit_of(rule, cfg.model_dump())
+    if limit is None or isinstance(value, str):
+        return "see language" if rule.rule == "caption_language" else "no number"
+    room = value - limit if rule.side == "min" else limit - value
+    bound = "≥" if rule.side == "min" else "≤"
+    return f"{'yes' if room >= 0 else 'NO'}: {bound} {number(limit)} by {number(abs(room))}"
+
+
+def applies(rule: RuleSpec, cfg: CaptionConfig) -> bool:
+    """Whether the config has the rule at all."""
+    special = {
+        "image_animated": cfg.image.enabled and not cfg.image.allow_animated,
+        "caption_missing": cfg.caption.enabled,
+        "caption_language": cfg.language.enabled and bool(cfg.language.allowed),
+        "image_duplicate": cfg.duplicates.enabled,
+    }
+    return special.get(rule.rule, is_enabled(rule, cfg.model_dump()))
+
+
+def _language(found: str, cfg: CaptionConfig) -> str:
+    if not (cfg.language.enabled and cfg.language.allowed):
+        return "off"
+    return f"{'yes' if found in cfg.language.allowed else 'NO'}: one of {' '.join(cfg.language.allowed)}"

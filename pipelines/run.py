@@ -1,0 +1,197 @@
+"""A run from inputs to manifest: everything around the Beam pipeline, which itself neither lists nor commits.
+
+The manifest is the commit and comes last (law 5). A rerun takes over what matches and redoes the rest; a finished
+output of another recipe is refused (law 6). Left out on purpose: argument parsing (pipelines/cli.py).
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import apache_beam as beam
+import msgspec
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.pvalue import PCollection
+from apache_beam.transforms.combiners import ToList
+
+from configs.schema.caption import CaptionConfig
+from configs.schema.strict import ConfigError
+from pipelines import caption
+from pipelines.caption_rules import MEASURES
+from pipelines.errors import TooManyFailures
+from pipelines.finish import finish_output, read_manifest
+from pipelines.progress import Progress
+from pipelines.runners import pipeline_for
+from transforms.beam.coders import register_coders
+from transforms.beam.storage import register
+from transforms.beam.verbs import Site, staging_folder
+from transforms.beam.write_ledger import Tally, WriteLedger
+from transforms.beam.write_shards import ShardRecord, WriteShards
+from transforms.fingerprints import code_fingerprint, fingerprint
+from transforms.reading import limit_units, list_units
+from transforms.records import Unit
+from transforms.shards import FORMAT, Manifest
+from transforms.storage import join, storage_for
+
+PACKAGES = ("beamsift", "apache-beam", "pyarrow", "numpy", "pillow", "simplejpeg", "open_clip_torch", "torch")
+MAX_BUCKETS = 4096
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. `beam_arguments` go to Beam untouched."""
+
+    cfg: CaptionConfig
+    inputs: Sequence[str]
+    output: str
+    limit: int | None = None
+    beam_arguments: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the pipeline left, complete only when it ended well."""
+
+    tallies: list[Tally]
+    shards: list[ShardRecord]
+
+
+def run(request: Request, say: Callable[[str], None]) -> Manifest:
+    """Makes the data set, or finds it made. Raises ConfigError, TooManyFailures, and whatever stops a pipeline."""
+    register()
+    units = list_inputs(request)
+    site = make_site(request.output, request.cfg)
+    made_by = fingerprint(site.recipe, units)
+    finished = read_manifest(request.output)
+    if finished is not None:
+        return _taken_over(finished, made_by, request.output, say)
+    storage = storage_for(request.output)
+    storage.write(join(request.output, "work", "config.json"), request.cfg.model_dump_json(indent=1).encode())
+    outcome = run_pipeline(units, request, site)
+    manifest = make_manifest(outcome, units, request.cfg, made_by)
+    check_failures(manifest, request.cfg.output.max_failure_rate)
+    finish_output(request.output, manifest, say)
+    return manifest
+
+
+def list_inputs(request: Request) -> list[Unit]:
+    units = list_units(list(request.inputs), request.cfg.read)
+    if request.limit is None:
+        return units
+    return limit_units(units, request.limit, request.cfg.read, staging_folder(request.output))
+
+
+def make_site(output: str, cfg: CaptionConfig) -> Site:
+    code = code_fingerprint()
+    return Site(output, code, fingerprint(code, cfg.model_dump()))
+
+
+def run_pipeline(units: list[Unit], request: Request, site: Site) -> Outcome:
+    options = PipelineOptions(list(request.beam_arguments))
+    outcome = join(site.output, "work", "outcome.json")
+    stages = (
+        {"scan": len(units)} | ({"clip": len(units)} if request.cfg.relevance.enabled else {}) | {"kept": len(units)}
+    )
+    with Progress(site.output, stages), pipeline_for(options) as pipeline:
+        build_run(pipeline, units, request.cfg, site) | "Outcome" >> beam.Map(_write_outcome, uri=outcome)
+    with storage_for(outcome).open(outcome) as file:
+        return msgspec.json.decode(file.read(), type=Outcome)
+
+
+def build_run(pipeline: beam.Pipeline, units: list[Unit], cfg: CaptionConfig, site: Site) -> PCollection:
+    """The whole graph: units to one element, the encoded tallies and shard records."""
+    register_coders()
+    buckets = max(8, min(MAX_BUCKETS, len(units)))
+    created = pipeline | "Units" >> beam.Create(units, reshuffle=False).with_output_types(Unit)
+    rows = caption.build(created, cfg, site, buckets)
+    tallies = rows | "WriteLedger" >> WriteLedger(MEASURES)
+    shards = tallies | "WriteShards" >> WriteShards(cfg.output, cfg.seed, site)
+    collected = shards | "Shards" >> ToList()
+    return collected | "Totals" >> beam.Map(lambda shards, tallies: (tallies, shards), beam.pvalue.AsList(tallies))
+
+
+def _write_outcome(found: tuple[list[bytes], list[bytes]], uri: str) -> None:
+    tallies = sorted((msgspec.json.decode(t, type=Tally) for t in found[0]), key=lambda tally: tally.unit)
+    shards = sorted((msgspec.json.decode(s, type=ShardRecord) for s in found[1]), key=lambda s: s.info.name)
+    register()
+    storage_for(uri).write(uri, msgspec.json.encode(Outcome(tallies, shards)))
+
+
+def make_manifest(outcome: Outcome, units: list[Unit], cfg: CaptionConfig, made_by: str) -> Manifest:
+    tallies = outcome.tallies
+    stages = sum_seconds([tally.stages for tally in tallies] + [{"write": shard.seconds} for shard in outcome.shards])
+    return Manifest(
+        format=FORMAT,
+        pipeline="caption",
+        shards=[shard.info for shard in outcome.shards],
+        counts=sum_counts(tallies),
+        fingerprint=made_by,
+        config=cfg.model_dump(mode="json"),
+        inputs=[
+            {"uri": t.uri, "part": t.part, "bytes": u.size, "rows": t.read, "kept": t.kept}
+            for t, u in zip(tallies, units, strict=True)
+        ],
+        versions=versions(),
+        stages=stages,
+        measures={name: msgspec.to_builtins(measure) for name, measure in MEASURES.items()},
+    )
+
+
+def sum_counts(tallies: Sequence[Tally]) -> dict[str, Any]:
+    """The manifest's counts. Raises ValueError where rows do not add up: then a row was lost, and nothing may stand."""
+    dropped: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    for tally in tallies:
+        dropped.update(tally.dropped)
+        failed.update(tally.failed)
+    read, kept = sum(t.read for t in tallies), sum(t.kept for t in tallies)
+    if read != kept + dropped.total() + failed.total():
+        raise ValueError(f"rows do not add up: read {read}, kept {kept}, dropped {dropped}, failed {failed}")
+    return {
+        "read": read,
+        "kept": kept,
+        "dropped": dict(sorted(dropped.items())),
+        "failed": dict(sorted(failed.items())),
+    }
+
+
+def sum_seconds(parts: Iterable[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    sums: dict[str, Counter[str]] = {}
+    for part in parts:
+        for stage, seconds in part.items():
+            sums.setdefault(stage, Counter()).update(seconds)
+    return {stage: {name: round(value, 3) for name, value in seconds.items()} for stage, seconds in sums.items()}
+
+
+def check_failures(manifest: Manifest, limit: float) -> None:
+    read, failed = manifest.counts["read"], sum(manifest.counts["failed"].values())
+    if read and failed / read > limit:
+        classes = ", ".join(f"{name} {count}" for name, count in manifest.counts["failed"].items())
+        raise TooManyFailures(
+            f"{failed} of {read} rows failed ({failed / read:.1%}), more than output.max_failure_rate {limit:.1%}: {classes}"
+        )
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _taken_over(finished: Manifest, made_by: str, output: str, say: Callable[[str], None]) -> Manifest:
+    if finished.fingerprint != made_by:
+        raise ConfigError(
+            f"{output} holds the finished run {finished.fingerprint} of another recipe or input, "
+            f"this one is {made_by}; choose another --output"
+        )
+    say(f"{output} is finished already; nothing to do")
+    return finished

@@ -1,0 +1,196 @@
+"""The whole story of one sample: its fate and reason, every measure against every rule, where it came from and went.
+
+Everything is read from the manifest and the ledger; no shard and no picture is opened.
+Left out on purpose: the picture itself (report.html shows thumbnails).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import duckdb
+from rich.table import Table
+from rich.text import Text
+
+from configs.schema.caption import CaptionConfig
+from pipelines.caption_rules import MEASURES, RULES
+from pipelines.finish import finished_manifest
+from pipelines.ledger import LedgerRow, find_rows, open_ledger, reach, run_config
+from pipelines.plain_text import number, plain, show_text
+from pipelines.rule_standing import standings
+from pipelines.tables import show
+from transforms.ledger import chosen_caption
+from transforms.planning import RunPermutation
+from transforms.records import Drop, Measures, Picture, Sample, Span, pictures, texts
+from transforms.records import Text as Caption
+from transforms.shards import Manifest, picture_suffix
+
+TEXT_SHOWN = 2000
+"""Characters of a caption; as many as a screen holds."""
+COPIES_SHOWN = 10
+NEAREST = 5
+NEAREST_KEYS = """
+SELECT DISTINCT name FROM (SELECT "key" AS name FROM ledger UNION ALL SELECT source_key FROM ledger)
+WHERE name IS NOT NULL ORDER BY starts_with(name, $1) DESC, jaro_winkler_similarity(name, $1) DESC, name LIMIT $2
+"""
+KEPT_BEFORE = "SELECT count(*) FROM ledger WHERE fate = 'kept' AND source = $1 AND part = $2 AND position < $3"
+COPIES = 'SELECT "key", fate FROM ledger WHERE duplicate_of = $1 AND "key" <> $2 ORDER BY source, part, position'
+
+
+class Lodging(NamedTuple):
+    """Where a kept sample lies."""
+
+    shard: str
+    rank: int
+    """Ordinal in the whole set."""
+    ordinal: int
+    """Ordinal in its shard."""
+    members: list[str]
+
+
+def why(output: str, key: str) -> int:
+    """Prints the story of every row of `key`, an output key or what the pool called it; 1 where there is none."""
+    reach(output)
+    manifest = finished_manifest(output)
+    found = find_rows(output, key)
+    with open_ledger(output) as connection:
+        if not found:
+            show_text(f"{output} has no sample {key!r}; the nearest keys: {', '.join(nearest_keys(connection, key))}")
+            return 1
+        for row in found:
+            tell(row, manifest, run_config(manifest, output), connection)
+    return 0
+
+
+def nearest_keys(connection: duckdb.DuckDBPyConnection, key: str) -> list[str]:
+    return [plain(name) for (name,) in connection.execute(NEAREST_KEYS, [key, NEAREST]).fetchall()]
+
+
+def tell(row: LedgerRow, manifest: Manifest, cfg: CaptionConfig, connection: duckdb.DuckDBPyConnection) -> None:
+    sample = row.sample
+    story = Table.grid(padding=(0, 2))
+    story.add_column(style="bold", no_wrap=True)
+    story.add_column(overflow="fold")
+    lodging = locate(row, manifest, connection) if sample.alive else None
+    for name, text in [*fate_lines(sample), *origin_lines(sample), *piece_lines(sample)]:
+        story.add_row(Text(name), Text(plain(text, TEXT_SHOWN)))
+    for name, text in [*copy_lines(sample, connection), *lodging_lines(lodging)]:
+        story.add_row(Text(name), Text(plain(text, TEXT_SHOWN)))
+    show(story)
+    show(measures_table(sample, cfg))
+
+
+def fate_lines(sample: Sample) -> Iterator[tuple[str, str]]:
+    yield "key", sample.key
+    yield "fate", sample.fate
+    if sample.failure is not None:
+        yield "error", sample.failure.error
+        yield "message", sample.failure.message
+        yield "place", sample.failure.place
+    elif sample.drop is not None:
+        yield "reason", format_drop(sample.drop)
+        yield (
+            "which means",
+            next((rule.meaning for rule in RULES if rule.rule == sample.drop.rule), "no rule of this version"),
+        )
+
+
+def format_drop(drop: Drop) -> str:
+    """`image_too_small: short_side 120 pixels, limit 200`, with the unit and the detail where there are any."""
+    spec = next((rule for rule in RULES if rule.rule == drop.rule), None)
+    measure = MEASURES[spec.measure] if spec else None
+    value = f"{spec.measure if spec else 'value'} {number(drop.value)} {measure.unit if measure else ''}".rstrip()
+    return f"{drop.rule}: {value}, limit {number(drop.limit)}" + (f" ({drop.detail})" if drop.detail else "")
+
+
+def origin_lines(sample: Sample) -> Iterator[tuple[str, str]]:
+    yield "source", f"{sample.source} part {sample.part} row {sample.position}"
+    yield "source key", sample.source_key
+    if sample.meta:
+        yield "pool's JSON", sample.meta
+
+
+def piece_lines(sample: Sample) -> Iterator[tuple[str, str]]:
+    """Pictures and captions in reading order, each with what marked it."""
+    for piece in sample.pieces:
+        if isinstance(piece, Picture):
+            yield "picture", _picture(piece)
+        else:
+            yield piece.role, piece.value
+        if piece.drop is not None and piece.drop != sample.drop:
+            yield "  marked", format_drop(piece.drop)
+
+
+def _picture(picture: Picture) -> str:
+    source = picture.source
+    shape = (
+        f"{picture.format or 'not read'} {picture.width}×{picture.height}, sha256 {picture.sha256.hex() or 'not read'}"
+    )
+    if not isinstance(source, Span):
+        return f"{shape}, made by {source.function}({source.arguments})"
+    unit = "rows" if source.container == "parquet" else "bytes"
+    member = f"#{source.member}" if source.member else ""
+    return f"{shape}, {source.container} {source.uri}{member} {unit} {source.start}-{source.end}"
+
+
+def copy_lines(sample: Sample, connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]:
+    """The duplicate cluster: the copy that is kept, and the others."""
+    shared = max((int(text.measures.get("caption_pictures", 1)) for text in texts(sample)), default=1)
+    yield "shared caption", f"under {shared:,} different picture{'s' * (shared > 1)} of the pool"
+    kept = sample.measures.get("duplicate_of")
+    if kept is None:
+        return
+    others = connection.execute(COPIES, [kept, sample.key]).fetchall()
+    named = ", ".join(f"{key} ({fate})" for key, fate in others[:COPIES_SHOWN])
+    more = f" and {len(others) - COPIES_SHOWN:,} more" if len(others) > COPIES_SHOWN else ""
+    yield "copies", f"{sample.measures['copies']} of one picture, chosen: {kept}; the others: {named}{more}"
+
+
+def locate(row: LedgerRow, manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> Lodging:
+    """Where a kept row lies: its rank in the pool's kept rows, through the plan that the config states."""
+    sample, rules = row.sample, manifest.config["output"]
+    (inside,) = connection.execute(KEPT_BEFORE, [sample.source, sample.part, sample.position]).fetchone() or (0,)
+    kept = [one["kept"] for one in manifest.inputs]
+    permutation = RunPermutation(sum(kept), rules["shuffle_run"], manifest.config["seed"])
+    rank = permutation(sum(kept[: row.unit]) + inside)
+    shard, ordinal = divmod(rank, rules["samples_per_shard"])
+    return Lodging(manifest.shards[shard].name, rank, ordinal, member_names(sample))
+
+
+def member_names(sample: Sample) -> list[str]:
+    shown = [picture for picture in pictures(sample) if picture.drop is None and picture.failure is None]
+    suffixes = [picture_suffix(picture, i, len(shown)) for i, picture in enumerate(shown)]
+    return [f"{sample.key}.{suffix}" for suffix in (*suffixes, "txt", "json")]
+
+
+def lodging_lines(lodging: Lodging | None) -> Iterator[tuple[str, str]]:
+    if lodging is not None:
+        yield "lies in", f"{lodging.shard}, sample {lodging.ordinal} there, {lodging.rank} of the set (from 0)"
+        yield "members", ", ".join(lodging.members)
+
+
+def measures_table(sample: Sample, cfg: CaptionConfig) -> Table:
+    """Every measure of the row, its pictures and its captions, and what each rule on it says."""
+    table = Table(box=None, pad_edge=False)
+    for name, whole in (("measure", True), ("value", False), ("rule", True), ("passed?", False)):
+        table.add_column(name, no_wrap=whole)
+    for of, measures in measured_parts(sample, chosen_caption(sample)):
+        table.add_row(Text(of, "bold"))
+        for name, value in measures.items():
+            unit = MEASURES[name].unit if name in MEASURES else ""
+            told = list(standings(name, value, sample, cfg)) or [("", "")]
+            firsts = [(name, f"{number(value)} {unit}".rstrip()), *[("", "")] * (len(told) - 1)]
+            for first, (rule, says) in zip(firsts, told, strict=True):
+                table.add_row(*(Text(text) for text in (*first, rule, says)))
+    return table
+
+
+def measured_parts(sample: Sample, chosen: Caption | None) -> Iterator[tuple[str, Measures]]:
+    parts: list[tuple[str, Sequence[Picture | Caption]]] = [("picture", pictures(sample)), ("caption", texts(sample))]
+    for kind, pieces in parts:
+        for ordinal, piece in enumerate(pieces):
+            mark = " (chosen)" if piece is chosen and len(pieces) > 1 else ""
+            yield f"{kind} {ordinal}{mark}" if len(pieces) > 1 else kind, piece.measures
+    if sample.measures:
+        yield "sample", sample.measures

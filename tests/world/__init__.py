@@ -1,0 +1,1 @@
+"""The toy world: seeded drawn pictures with exact captions, and the faults of the web with their truth."""

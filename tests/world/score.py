@@ -1,0 +1,121 @@
+"""Scores a finished run against the world's truth: precision and recall of each rule and failure class.
+
+    python -m tests.world.score OUT/ledger truth.jsonl
+
+Exit code 1 where a heuristic rule is below 0.99; relevance is a model's judgement and is printed, not judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.parquet as parquet
+from rich.console import Console
+from rich.table import Column, Table
+
+RELEVANCE = "clip_score_low"
+REQUIRED = 0.99
+COLUMNS = ["source", "source_key", "rule", "error", "clip_score"]
+
+Row = Mapping[str, Any]
+
+
+class RuleScore(NamedTuple):
+    """`precision` and `recall` are 1 where nothing was flagged or planted."""
+
+    rule: str
+    planted: int
+    flagged: int
+    true_positives: int
+    precision: float
+    recall: float
+
+
+def score(ledger_rows: Iterable[Row], truth: Iterable[Row]) -> list[RuleScore]:
+    """One row for each rule or failure class that was planted or flagged, in alphabetical order.
+
+    Raises ValueError where ledger and truth do not hold the same samples.
+    """
+    found = {place_of(row): row.get("error") or row.get("rule") or "" for row in ledger_rows}
+    planted = {(row["shard"], row["key"]): row["fault"] for row in truth}
+    if found.keys() != planted.keys():
+        odd = sorted(found.keys() ^ planted.keys())
+        raise ValueError(f"expected ledger and truth of the same samples, found {len(odd)} in one only: {odd[:3]}")
+    rules = sorted({*found.values(), *planted.values()} - {""})
+    return [_score_rule(rule, found, planted) for rule in rules]
+
+
+def place_of(row: Row) -> tuple[str, str]:
+    return str(row["source"]).rsplit("/", 1)[-1], row["source_key"]
+
+
+def _score_rule(rule: str, found: Mapping[Any, str], planted: Mapping[Any, str]) -> RuleScore:
+    flagged = {place for place, value in found.items() if value == rule}
+    wanted = {place for place, value in planted.items() if value == rule}
+    hits = len(flagged & wanted)
+    precision = hits / len(flagged) if flagged else 1.0
+    return RuleScore(rule, len(wanted), len(flagged), hits, precision, hits / len(wanted) if wanted else 1.0)
+
+
+def relevance_area(ledger_rows: Iterable[Row], truth: Iterable[Row]) -> float | None:
+    """Area under the curve of clip_score, sound pairs against swapped captions; None where one side was not scored."""
+    planted = {(row["shard"], row["key"]): row["fault"] for row in truth}
+    scores: dict[str, list[float]] = {"": [], RELEVANCE: []}
+    for row in ledger_rows:
+        fault = planted[place_of(row)]
+        if row.get("clip_score") is not None and fault in scores:
+            scores[fault].append(row["clip_score"])
+    if not all(scores.values()):
+        return None
+    return area_under_curve(np.array(scores[""]), np.array(scores[RELEVANCE]))
+
+
+def area_under_curve(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Chance that a positive's score is above a negative's, a tie counting half."""
+    ordered = np.sort(negative)
+    below, upto = (np.searchsorted(ordered, positive, side=side) for side in ("left", "right"))
+    return float((below + upto).mean() / 2 / len(ordered))
+
+
+def failures(rows: Iterable[RuleScore]) -> list[RuleScore]:
+    """The heuristic rules that are not good enough."""
+    return [row for row in rows if row.rule != RELEVANCE and min(row.precision, row.recall) < REQUIRED]
+
+
+def print_table(rows: Iterable[RuleScore], area: float | None) -> None:
+    title = "" if area is None else f"relevance: AUC of clip_score {area:.4f}"
+    table = Table(
+        Column("rule", no_wrap=True, min_width=28),
+        "planted",
+        "flagged",
+        "hits",
+        "precision",
+        "recall",
+        caption=title,
+    )
+    for row in rows:
+        table.add_row(row.rule, *map(str, row[1:4]), f"{row.precision:.4f}", f"{row.recall:.4f}")
+    Console().print(table)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("ledger", type=Path)
+    parser.add_argument("truth", type=Path)
+    args = parser.parse_args()
+    files = sorted(args.ledger.glob("*.parquet"))
+    ledger = [row for file in files for row in parquet.read_table(file, columns=COLUMNS).to_pylist()]
+    truth = [json.loads(line) for line in args.truth.read_text(encoding="utf-8").splitlines()]
+    rows = score(ledger, truth)
+    print_table(rows, relevance_area(ledger, truth))
+    return 1 if failures(rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

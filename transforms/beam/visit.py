@@ -1,0 +1,107 @@
+"""Visit: opens again only the pictures of rows still alive, and asks a model about them.
+
+Only a Visit asks for an accelerator, and nothing heavy crosses its border: refs go in, refs come out, the answers lie
+in a sidecar. Batches are cut inside a unit. Decoding runs one batch ahead of the model in its own thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import apache_beam as beam
+import msgspec
+from apache_beam.utils.shared import Shared
+
+from transforms.beam.verbs import Labelled, Rows, Site, open_site, staging_folder
+from transforms.fingerprints import fingerprint
+from transforms.loaded import Loaded, batched
+from transforms.materialise import SpanReader, materialise
+from transforms.pictures import decode
+from transforms.records import Picture, Sample, encode_sample
+from transforms.rows import Fold, Join, RowsRef, rows_of, sidecar_uri, with_sidecar
+from transforms.sidecars import Clock, SidecarWriter, create_sidecar, read_totals
+
+
+class Model(Protocol):
+    """A named, real, replaceable model (law 9)."""
+
+    name: str
+
+    def load(self) -> None: ...
+
+    def fingerprint(self) -> str: ...
+
+    def predict(self, batch: Sequence[Any]) -> Sequence[Any]: ...
+
+
+@dataclass(frozen=True)
+class Visit(Labelled):
+    """`ask` turns a loaded sample into the model's input; `apply` puts its answer, plain msgpack values, on the row."""
+
+    model: Model
+    ask: Callable[[Loaded], Any]
+    apply: Callable[[Sample, Any], Sample]
+    batch_size: int
+    max_pixels: int
+    resource_hints: dict[str, str] = field(default_factory=dict)
+
+    def extend(self, rows: Rows) -> Rows:
+        visited = beam.ParDo(VisitUnit(self, rows.site, rows.fold)).with_output_types(RowsRef)
+        refs = rows.refs | self.label >> visited.with_resource_hints(**self.resource_hints)
+        return replace(rows, refs=refs, fold=(*rows.fold, Join(self.model.name, self.apply)))
+
+
+class VisitUnit(beam.DoFn):
+    def __init__(self, visit: Visit, site: Site, fold: Fold) -> None:
+        self._visit, self._site, self._fold = visit, site, fold
+        self._shared = Shared()
+
+    def setup(self) -> None:
+        self._model = self._shared.acquire(self._load)
+
+    def _load(self) -> Model:
+        self._visit.model.load()
+        return self._visit.model
+
+    def process(self, ref: RowsRef) -> Iterator[RowsRef]:
+        storage = open_site(self._site)
+        alive = [sample for sample in rows_of(ref, self._fold, storage) if sample.alive]
+        made_by = fingerprint(
+            ref.made_by, self._model.fingerprint(), self._visit.batch_size, [encode_sample(s) for s in alive]
+        )
+        uri = sidecar_uri(self._site.output, self._model.name, ref.unit)
+        if read_totals(storage, uri, made_by) is None:
+            with create_sidecar(storage, uri, made_by) as sidecar:
+                self._visit_into(sidecar, alive)
+        yield with_sidecar(ref, self._model.name, uri, made_by)
+
+    def _visit_into(self, sidecar: SidecarWriter, alive: list[Sample]) -> None:
+        clock = Clock()
+        for batch in self._ahead(alive):
+            answers = self._model.predict([self._visit.ask(loaded) for loaded in batch])
+            if len(answers) != len(batch):
+                raise ValueError(f"{self._model.name}: expected {len(batch)} answers, got {len(answers)}")
+            for loaded, answer in zip(batch, answers, strict=True):
+                sidecar.append(msgspec.msgpack.encode((loaded.sample.position, answer)))
+        sidecar.totals = clock.seconds()
+
+    def _ahead(self, alive: list[Sample]) -> Iterator[list[Loaded]]:
+        """Decoded batches, the next one being decoded while the model works on this one."""
+        with SpanReader(staging_folder(self._site.output)) as spans, ThreadPoolExecutor(1) as pool:
+            waiting = None
+            for batch in batched(alive, self._visit.batch_size):
+                ready, waiting = waiting, pool.submit(self._load_batch, batch, spans)
+                if ready is not None:
+                    yield ready.result()
+            if waiting is not None:
+                yield waiting.result()
+
+    def _load_batch(self, batch: list[Sample], spans: SpanReader) -> list[Loaded]:
+        return [self._load_sample(sample, spans) for sample in batch]
+
+    def _load_sample(self, sample: Sample, spans: SpanReader) -> Loaded:
+        data = [materialise(p.source, spans) if isinstance(p, Picture) else None for p in sample.pieces]
+        return Loaded(sample, list(data), [None if d is None else decode(d, self._visit.max_pixels) for d in data])

@@ -1,0 +1,119 @@
+"""WriteShards: plans where kept rows go, then reads only their spans and writes each shard once, whole or not at all.
+
+Only segments (a few integers for a run of rows) are grouped. A shard's name and bytes are a function of the plan, so a
+retry or a second worker on the same shard writes the same file again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import msgspec
+from apache_beam.pvalue import PCollection
+from apache_beam.transforms.combiners import ToList
+
+from configs.schema.caption import OutputRules
+from transforms.beam.verbs import Site, open_site, staging_folder
+from transforms.beam.write_ledger import Tally
+from transforms.fingerprints import fingerprint
+from transforms.ledger import chosen_caption
+from transforms.materialise import SpanReader, materialise
+from transforms.planning import Segment, plan_shards
+from transforms.records import Picture, Piece, Sample, decode_sample
+from transforms.shards import ShardInfo, ShardWriter, sample_json, sample_members
+from transforms.sidecars import Clock, read_records
+from transforms.storage import Storage, join
+
+
+class ShardRecord(msgspec.Struct, frozen=True):
+    """The sidecar of a written shard: what made it, so that a resume can take it over."""
+
+    made_by: str
+    info: ShardInfo
+    seconds: dict[str, float]
+
+
+@dataclass
+class WriteShards(beam.PTransform):
+    """Encoded tallies to one encoded ShardRecord a shard."""
+
+    rules: OutputRules
+    seed: int
+    site: Site
+
+    def expand(self, tallies: PCollection) -> PCollection:
+        plan = beam.FlatMap(_planned, rules=self.rules, seed=self.seed).with_output_types(tuple[int, Segment])
+        return (
+            tallies
+            | "Collect" >> ToList()  # one small record a unit
+            | "Plan" >> plan
+            | "ByShard" >> beam.GroupByKey()  # shuffle: segments, never pictures
+            | "Write" >> beam.ParDo(WriteShard(self.site)).with_output_types(bytes)
+        )
+
+
+def _planned(tallies: list[bytes], rules: OutputRules, seed: int) -> Iterator[tuple[int, Segment]]:
+    decoded = sorted((msgspec.json.decode(t, type=Tally) for t in tallies), key=lambda tally: tally.unit)
+    kept = [(tally.unit, tally.kept, tally.rows) for tally in decoded]
+    yield from plan_shards(kept, rules.samples_per_shard, rules.shuffle_run, seed)
+
+
+def shard_name(index: int) -> str:
+    return f"shards/{index:06d}.tar"
+
+
+def shard_record_uri(output: str, index: int) -> str:
+    return join(output, "work", "shards", f"{index:06d}.json")
+
+
+class WriteShard(beam.DoFn):
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def process(self, element: tuple[int, Iterable[Segment]]) -> Iterator[bytes]:
+        index, segments = element[0], sorted(element[1], key=lambda segment: segment.rank)
+        storage = open_site(self._site)
+        record_uri = shard_record_uri(self._site.output, index)
+        rows = [
+            record
+            for segment in segments
+            for record in read_records(storage, segment.rows, segment.first, segment.count)
+        ]
+        made_by = fingerprint(self._site.code, index, rows)
+        record = self._taken_over(storage, index, made_by)
+        if record is None:
+            record = self._write(storage, index, rows, made_by)
+            storage.write(record_uri, msgspec.json.encode(record))
+        yield msgspec.json.encode(record)
+
+    def _taken_over(self, storage: Storage, index: int, made_by: str) -> ShardRecord | None:
+        uri, shard = shard_record_uri(self._site.output, index), join(self._site.output, shard_name(index))
+        if not storage.exists(uri) or not storage.exists(shard):
+            return None
+        with storage.open(uri) as file:
+            record = msgspec.json.decode(file.read(), type=ShardRecord)
+        same = record.made_by == made_by and storage.stat(shard).size == record.info.bytes
+        return record if same else None
+
+    def _write(self, storage: Storage, index: int, rows: list[bytes], made_by: str) -> ShardRecord:
+        clock, staging = Clock(), staging_folder(self._site.output)
+        with storage.create(join(self._site.output, shard_name(index))) as file, SpanReader(staging) as spans:
+            writer = ShardWriter(file, shard_name(index))
+            for row in rows:
+                writer.add(_members(decode_sample(row), spans))
+            info = writer.finish()
+        return ShardRecord(made_by, info, clock.seconds())
+
+
+def _members(sample: Sample, spans: SpanReader) -> list[tuple[str, bytes]]:
+    caption = chosen_caption(sample)
+    data = [_picture_bytes(piece, spans) for piece in sample.pieces]
+    return sample_members(sample, data, sample_json(sample), caption.value if caption else "")
+
+
+def _picture_bytes(piece: Piece, spans: SpanReader) -> bytes | None:
+    if isinstance(piece, Picture) and piece.drop is None and piece.failure is None:
+        return materialise(piece.source, spans)
+    return None

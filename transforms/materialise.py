@@ -1,0 +1,146 @@
+"""From a reference to bytes: the one way a picture's bytes are read again after its scan.
+
+A `SpanReader` keeps the last few files open, because plans visit spans in the order of their files.
+Left out on purpose: decoding (transforms/pictures.py). `RECIPES` is empty until a pipeline makes pictures.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, BinaryIO, Protocol
+
+from transforms.parquet_reader import Broken, picture_bytes, read_column
+from transforms.records import Recipe, Span
+from transforms.storage import Storage, local_path, read_range, storage_for
+from transforms.tar_reader import OpenTar, open_tar
+
+RECIPES: dict[str, Callable[[Recipe, SpanReader], bytes]] = {}
+"""Pure functions that make a picture's bytes from a recipe's arguments and the spans it reads."""
+
+
+class _Source(Protocol):
+    def read(self, span: Span) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class SpanReader:
+    """Reads spans; use it as a context manager. Not thread-safe: one for each worker.
+
+    `staging` is a local folder for what cannot be read in place: a decompressed tar.gz lies there as an unnamed file.
+    Up to `open_files` sources are held open, each with what it has cached (Parquet: one row group's column).
+    """
+
+    def __init__(
+        self, staging: str, *, storage_of: Callable[[str], Storage] = storage_for, open_files: int = 4
+    ) -> None:
+        self._staging = staging
+        self._storage_of = storage_of
+        self._open_files = open_files
+        self._sources: OrderedDict[tuple[str, str], _Source] = OrderedDict()
+
+    def __enter__(self) -> SpanReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._sources:
+            self._sources.popitem()[1].close()
+
+    def read(self, span: Span) -> bytes:
+        """The span's bytes; OSError with expected and found where they are not there (any more)."""
+        key = (span.uri, span.container)
+        if key not in self._sources:
+            while len(self._sources) >= self._open_files:
+                self._sources.popitem(last=False)[1].close()
+            self._sources[key] = self._open(span)
+        self._sources.move_to_end(key)
+        return self._sources[key].read(span)
+
+    def _open(self, span: Span) -> _Source:
+        if span.container not in _SOURCES:
+            raise ValueError(f"{span.uri}: expected a container of {sorted(_SOURCES)}, found {span.container!r}")
+        return _SOURCES[span.container](self._storage_of(span.uri), span.uri, self._staging)
+
+
+def materialise(source: Span | Recipe, spans: SpanReader) -> bytes:
+    """The bytes behind a picture's reference. OSError as `SpanReader.read`, ValueError for an unknown recipe."""
+    if isinstance(source, Span):
+        return spans.read(source)
+    if source.function not in RECIPES:
+        raise ValueError(f"expected a recipe of {sorted(RECIPES)}, found {source.function!r}")
+    return RECIPES[source.function](source, spans)
+
+
+class _File:
+    """A file whose spans are byte ranges: `tar` and `file`."""
+
+    def __init__(self, storage: Storage, uri: str, staging: str) -> None:
+        self._file: BinaryIO = storage.open(uri)
+
+    def read(self, span: Span) -> bytes:
+        return read_range(self._file, span.uri, span.start, span.end)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _GzipTar:
+    """A tar.gz: spans are ranges of the decompressed stream, which is made again for this reader."""
+
+    def __init__(self, storage: Storage, uri: str, staging: str) -> None:
+        os.makedirs(staging, exist_ok=True)
+        path = storage.fetch(uri, staging)
+        self._tar: OpenTar = open_tar(path, staging)
+        if path != local_path(uri):
+            os.unlink(path)
+
+    def read(self, span: Span) -> bytes:
+        data = self._tar.data[span.start : span.end]
+        if len(data) != span.end - span.start:
+            place = f"{span.uri}@{span.start}-{span.end}"
+            raise OSError(f"{place}: expected {span.end - span.start} bytes, found {len(data)}")
+        return data
+
+    def close(self) -> None:
+        self._tar = OpenTar(b"", "tar.gz")
+
+
+class _Parquet:
+    """A Parquet file: spans are rows; a row group's column is read once and kept until another one is asked for."""
+
+    def __init__(self, storage: Storage, uri: str, staging: str) -> None:
+        self._file: BinaryIO = storage.open(uri)
+        self._column = ""
+        self._first = 0
+        self._values: Any = ()
+
+    def read(self, span: Span) -> bytes:
+        place = f"{span.uri}@{span.start}-{span.end}"
+        try:
+            if self._column != span.member or not 0 <= span.start - self._first < len(self._values):
+                self._values = ()
+                self._first, self._values = read_column(self._file, span.start, span.member)
+                self._column = span.member
+            data = picture_bytes(self._values[span.start - self._first])
+        except (*Broken, KeyError) as error:
+            raise OSError(f"{place}: expected a picture in column {span.member!r}, found: {error}") from error
+        if data is None:
+            raise OSError(f"{place}: expected bytes in column {span.member!r}, found none")
+        return bytes(data)
+
+    def close(self) -> None:
+        self._values = ()
+        self._file.close()
+
+
+_SOURCES: dict[str, Callable[[Storage, str, str], _Source]] = {
+    "tar": _File,
+    "file": _File,
+    "tar.gz": _GzipTar,
+    "parquet": _Parquet,
+}

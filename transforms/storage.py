@@ -1,0 +1,203 @@
+"""Where files lie: a small storage protocol, and the local file system behind it.
+
+A URI without a scheme, or with file://, is a local path. Any other scheme is served only after somebody has put a
+factory for it into `REMOTE`; transforms/beam/storage.py does so for s3, gs and hdfs.
+Left out on purpose: retries and credentials (the remote storages' business), fsync (the manifest is the commit, and a
+shard that a power cut emptied fails its sha256).
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+import shutil
+import stat as modes
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import BinaryIO, Protocol
+from urllib.parse import unquote
+
+import msgspec
+
+TEMPORARY = ".tmp-"
+"""What every unfinished file's name begins with: hidden from `list` and from globs."""
+COPY_BYTES = 1 << 20
+
+
+class FileStat(msgspec.Struct, frozen=True, order=True):
+    uri: str
+    size: int
+    """Bytes."""
+    modified: float
+    """Seconds since the epoch; 0.0 where the storage does not tell."""
+
+
+Files = list[FileStat]
+"""Under a name of its own, because the storages' method `list` hides the type inside their classes."""
+
+
+class Storage(Protocol):
+    """What the pipelines ask of a storage. Whatever goes wrong with a file is an OSError naming its URI."""
+
+    def open(self, uri: str) -> BinaryIO:
+        """A seekable file for reading."""
+
+    def read(self, uri: str, start: int, end: int) -> bytes:
+        """Exactly the bytes `[start, end)`; OSError with expected and found where the file is shorter."""
+
+    def create(self, uri: str) -> AbstractContextManager[BinaryIO]:
+        """A file for writing that appears whole under its name when the block ends well, and not at all otherwise."""
+
+    def write(self, uri: str, data: bytes) -> None: ...
+
+    def exists(self, uri: str) -> bool: ...
+
+    def stat(self, uri: str) -> FileStat: ...
+
+    def list(self, folder: str) -> Files:
+        """The finished files directly in `folder`, by URI; none where there is no such folder."""
+
+    def match(self, pattern: str) -> Files:
+        """The files whose URI is or matches `pattern` (`*` within a name, `**` over folders), by URI."""
+
+    def delete(self, uri: str) -> None:
+        """Removes one file; nothing happens where there is none."""
+
+    def fetch(self, uri: str, folder: str) -> str:
+        """The path of a local copy: the file itself where it is local, else downloaded into `folder` in one pass."""
+
+
+class LocalStorage:
+    """The local (or mounted) file system. Only regular files are files: a FIFO or device must not stall a run."""
+
+    def open(self, uri: str) -> BinaryIO:
+        return open(_regular(local_path(uri)), "rb")
+
+    def read(self, uri: str, start: int, end: int) -> bytes:
+        with self.open(uri) as file:
+            return read_range(file, uri, start, end)
+
+    @contextmanager
+    def create(self, uri: str) -> Iterator[BinaryIO]:
+        path = local_path(uri)
+        folder, name = os.path.split(path)
+        os.makedirs(folder or ".", exist_ok=True)
+        # 200: a name may have 255 bytes on the common file systems, and prefix and suffix need 38 of them.
+        temporary = os.path.join(folder, f"{TEMPORARY}{name[:200]}.{uuid.uuid4().hex}")
+        try:
+            with open(temporary, "xb") as file:
+                yield file
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+
+    def write(self, uri: str, data: bytes) -> None:
+        with self.create(uri) as file:
+            file.write(data)
+
+    def exists(self, uri: str) -> bool:
+        return os.path.isfile(local_path(uri))
+
+    def stat(self, uri: str) -> FileStat:
+        path = local_path(uri)
+        found = os.stat(_regular(path))
+        return FileStat(path, found.st_size, found.st_mtime)
+
+    def list(self, folder: str) -> Files:
+        path = local_path(folder)
+        if not os.path.isdir(path):
+            return []
+        names = sorted(name for name in os.listdir(path) if not name.startswith(TEMPORARY))
+        return [self.stat(os.path.join(path, name)) for name in names if os.path.isfile(os.path.join(path, name))]
+
+    def match(self, pattern: str) -> Files:
+        path = local_path(pattern)
+        found = [path] if os.path.lexists(path) else glob.glob(path, recursive=True)
+        return [self.stat(name) for name in sorted(set(map(os.path.normpath, found))) if os.path.isfile(name)]
+
+    def delete(self, uri: str) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(local_path(uri))
+
+    def fetch(self, uri: str, folder: str) -> str:
+        return _regular(local_path(uri))
+
+
+REMOTE: dict[str, Callable[[], Storage]] = {}
+"""Factories of the storages other than the local one, by scheme."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_LOCAL = LocalStorage()
+
+
+def storage_for(uri: str) -> Storage:
+    """The storage that serves `uri`; ValueError where nothing is registered for its scheme."""
+    scheme = scheme_of(uri)
+    if scheme in ("", "file"):
+        return _LOCAL
+    if scheme not in REMOTE:
+        known = ", ".join(f"{name}://" for name in sorted(REMOTE)) or "none"
+        raise ValueError(
+            f"{uri}: expected a local path or one of the registered schemes ({known}), found {scheme}://; "
+            "s3, gs and hdfs come with transforms.beam.storage.register() and apache-beam[aws], [gcp] or [hadoop]"
+        )
+    return REMOTE[scheme]()
+
+
+def scheme_of(uri: str) -> str:
+    """The scheme in lower case; empty for a plain path."""
+    match = _SCHEME.match(uri)
+    return match.group(1).lower() if match else ""
+
+
+def local_path(uri: str) -> str:
+    """The path behind a plain path or a file:// URI."""
+    return unquote(uri[len("file://") :]) if uri[:7].lower() == "file://" else uri
+
+
+def join(uri: str, *names: str) -> str:
+    """`uri` as a folder, then `names`, with one slash between each two."""
+    parts = [uri.rstrip("/") if uri.strip("/") else "", *(name.strip("/") for name in names)]
+    return "/".join(parts) if names else uri
+
+
+def folder_of(uri: str) -> str:
+    """The folder a file lies in: "." for a bare local name."""
+    head, slash, _ = uri.rpartition("/")
+    return head or (slash or ".")
+
+
+def read_range(file: BinaryIO, uri: str, start: int, end: int) -> bytes:
+    """Exactly `[start, end)` of an open file; OSError with expected and found where it is shorter."""
+    if not 0 <= start <= end:
+        raise ValueError(f"{uri}: expected 0 <= start <= end, found {start} and {end}")
+    file.seek(start)
+    data = file.read(end - start)
+    if len(data) != end - start:
+        raise OSError(f"{uri}@{start}-{end}: expected {end - start} bytes, found {len(data)}")
+    return data
+
+
+def download(storage: Storage, uri: str, folder: str) -> str:
+    """A copy of a remote file in `folder`, read from start to end; its name begins with a hash of the URI."""
+    name = f"{hashlib.blake2b(uri.encode(), digest_size=8).hexdigest()}-{uri.rpartition('/')[2][-100:]}"
+    path = os.path.join(folder, name)
+    with storage.open(uri) as source, _LOCAL.create(path) as target:
+        shutil.copyfileobj(source, target, COPY_BYTES)
+    return path
+
+
+def _regular(path: str) -> str:
+    """`path`, when a regular file lies there: opening a FIFO would wait for ever."""
+    mode = os.stat(path).st_mode
+    if not modes.S_ISREG(mode):
+        raise OSError(f"{path}: expected a regular file, found {_KINDS.get(modes.S_IFMT(mode), 'a device')}")
+    return path
+
+
+_KINDS = {modes.S_IFDIR: "a folder", modes.S_IFIFO: "a FIFO", modes.S_IFSOCK: "a socket"}
