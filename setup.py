@@ -1,5 +1,7 @@
 """Packaging of beamsift: a light base, and extras by need."""
 
+from pathlib import Path
+
 from setuptools import find_packages, setup
 
 PACKAGES = ("classifiers", "configs", "pipelines", "recaption", "train", "transforms")
@@ -7,7 +9,7 @@ PACKAGES = ("classifiers", "configs", "pipelines", "recaption", "train", "transf
 BASE = [
     "apache-beam>=2.77,<2.78",
     "duckdb>=1.4",
-    "icu4py>=0",
+    "icu4py>=1.2,<2",
     "msgspec>=0.20",
     "numpy>=2",
     "pillow>=12.1.1,<13",
@@ -23,12 +25,15 @@ MODELS = ["torch>=2.13", "torchvision>=0.28", "open_clip_torch>=3.3,<4", "safete
 TEST = [
     "boto3",
     "hypothesis",
+    "mlcroissant",
     "ImageHash",
     "moto[server]",
     "mypy",
+    "psutil",
     "pytest",
     "pytest-cov",
     "ruff",
+    "segno",
     "types-PyYAML",
     "webdataset",
     "wids",
@@ -38,7 +43,7 @@ setup(
     name="beamsift",
     version="0.1.0",
     description="Raw multimodal crawls to verified training shards, on Apache Beam",
-    long_description=open("README.md", encoding="utf-8").read(),
+    long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",

@@ -77,7 +77,9 @@ class ClipScorer:
     def fingerprint(self) -> str:
         """Hex digest of all that decides a score: the weights and what they are run with, not the threshold."""
         rules = self.rules
-        how = f"{rules.device}/{rules.precision}/{rules.batch_size}/{rules.threads}"
+        # Once loaded, what `auto` came to: scores of another kind of hardware are made again, never mixed.
+        ran = (self._network.device.type, self._network.precision) if self._network else (rules.device, rules.precision)
+        how = f"{'/'.join(ran)}/{rules.batch_size}/{rules.threads}"
         self._weights = self._weights or fingerprint_source(parse_source(rules))
         return f"{self._weights}:{how}"
 

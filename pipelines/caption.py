@@ -50,13 +50,18 @@ def build(units: PCollection, cfg: CaptionConfig, site: Site, buckets: int) -> R
     return rows
 
 
+def models_fingerprint(cfg: CaptionConfig) -> str:
+    """What the models are known by; empty where none runs. Raises ModelError for local weights that are not there."""
+    return ClipScorer(cfg.relevance).fingerprint() if cfg.relevance.enabled else ""
+
+
 def scan_steps(cfg: CaptionConfig) -> list[Any]:
     return [partial(measure_pictures, image=cfg.image, read=cfg.read), partial(measure_captions, language=cfg.language)]
 
 
 def scan_reads(cfg: CaptionConfig) -> dict[str, Any]:
     """What of the config a scan depends on: a change of any other value leaves its sidecars good."""
-    decoding = {"max_pixel_count": cfg.image.max_pixel_count}
+    decoding = {"max_pixel_count": cfg.image.max_pixel_count if cfg.image.enabled else None}
     return {"read": cfg.read.model_dump(), "image": decoding, "language": cfg.language.enabled}
 
 

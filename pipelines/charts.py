@@ -67,13 +67,7 @@ def histogram_svg(
         if len(one.counts) != len(edges) - 1:
             raise ValueError(f"series {one.label!r}: expected {len(edges) - 1} counts, found {len(one.counts)}")
     axis = _Axis(edges, log_x, ROW * len(cuts) + 8, whole)
-    heights = [[n / (sum(s.counts) or 1) if as_share else float(n) for n in s.counts] for s in series]
-    peak = max((sum(bars) if layout == "stack" else max(bars) for bars in zip(*heights, strict=True)), default=0.0) or 1
-    floor = [0.0] * (len(edges) - 1)
-    bars = []
-    for one, tall in zip(series, heights, strict=True):
-        bars.append(_bars_path(axis, tall, floor, (peak, one.tone, layout)))
-        floor = [a + b for a, b in zip(floor, tall, strict=True)] if layout == "stack" else floor
+    bars, peak = _all_bars(axis, series, layout, as_share)
     height = axis.top + PLOT + 50
     summary = f"Histogram of {x_label}" + "".join(f"; {cut.label}" for cut in cuts)
     return (
@@ -81,13 +75,27 @@ def histogram_svg(
         + f"<title>{_xml(summary)}</title>"
         + "".join(_tint(axis, cut, whole) for cut in cuts)
         + _y_axis(axis, peak, as_share)
-        + "".join(bars)
+        + bars
         + _hover(axis, series)
         + "".join(_cut_line(axis, cut, row, whole) for row, cut in enumerate(cuts))
         + _x_axis(axis)
         + _footer(height - 6, x_label, series)
         + "</svg>"
     )
+
+
+def _all_bars(
+    axis: _Axis, series: Sequence[Series], layout: Literal["stack", "overlay"], as_share: bool
+) -> tuple[str, float]:
+    """The bars of every series, and the height of the tallest."""
+    heights = [[n / (sum(s.counts) or 1) if as_share else float(n) for n in s.counts] for s in series]
+    peak = max((sum(bars) if layout == "stack" else max(bars) for bars in zip(*heights, strict=True)), default=0.0) or 1
+    floor = [0.0] * max((len(tall) for tall in heights), default=0)
+    paths = []
+    for one, tall in zip(series, heights, strict=True):
+        paths.append(_bars_path(axis, tall, floor, (peak, one.tone, layout)))
+        floor = [a + b for a, b in zip(floor, tall, strict=True)] if layout == "stack" else floor
+    return "".join(paths), peak
 
 
 def bar_svg(parts: Sequence[tuple[float, Tone | Literal["rest"]]], label: str) -> str:

@@ -1,4 +1,4 @@
-"""`beamsift`: the only command line. Each command parses here and works in a module of its own, imported when asked for.
+"""`beamsift`: the only command line. Each command parses here and works in a module imported when it is asked for.
 
 Exit codes: 0 done, 1 a check found something wrong, 2 wrong usage or config, 3 too many failures, 130 interrupted
 (resume with the same command).
@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 a check found something wrong, 2 wrong usage or config, 3 
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args, rest = parser.parse_known_args(arguments)
     if rest and not args.takes_beam_options:
         parser.error(f"unrecognised arguments: {' '.join(rest)}")
+    quiet_imports()
     try:
         command: Command = args.command
         return command(args, rest)
@@ -42,6 +44,11 @@ def expected_errors() -> list[type[Exception]]:
     from pipelines.errors import RunError
 
     return [ConfigError, ModelError, RunError]
+
+
+def quiet_imports() -> None:
+    """Beam warns on import of every Google library that is not installed; nobody asked for one."""
+    logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
 
 
 def make_parser() -> argparse.ArgumentParser:

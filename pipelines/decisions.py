@@ -12,14 +12,10 @@ from msgspec.structs import replace
 
 from configs.schema.caption import CaptionConfig
 from pipelines.caption import decide_again
-from pipelines.errors import RunError
+from pipelines.errors import NotReproduced
 from pipelines.ledger import samples_by_unit
 from pipelines.plain_text import number
 from transforms.records import Sample
-
-
-class NotReproduced(RunError):
-    """Old rows under the old config come out otherwise than the ledger says; then no other answer is worth anything."""
 
 
 class Measured(NamedTuple):

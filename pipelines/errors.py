@@ -2,8 +2,17 @@
 
 RunError
 ├── NotFinished       a command wants a finished run and finds none
+├── LedgerBroken      a ledger that is not there or not a ledger
+├── NotReproduced     old rows under the old config come out otherwise than the ledger says
+├── Stopped           an error inside a worker stopped the pipeline
 └── TooManyFailures   more rows failed than the config allows; exit code 3
 """
+
+from __future__ import annotations
+
+import re
+
+from classifiers.errors import ModelError
 
 
 class RunError(Exception):
@@ -14,5 +23,32 @@ class NotFinished(RunError):
     pass
 
 
+class LedgerBroken(RunError):
+    """A ledger that is not there or not a ledger; the message names the file."""
+
+
+class NotReproduced(RunError):
+    """Old rows under the old config come out otherwise than the ledger says; then no other answer is worth anything."""
+
+
+class Stopped(RunError):
+    pass
+
+
 class TooManyFailures(RunError):
     pass
+
+
+# The last line of a traceback that a runner hands over as text, for the errors that are the user's to mend.
+_FROM_WORKER = re.compile(r"^(?:[\w.]+\.)?(ModelError|OSError|PermissionError|FileNotFoundError): (.*)$", re.MULTILINE)
+
+
+def explain_stop(error: BaseException) -> Stopped | None:
+    """What to tell the user of an error that ended a pipeline; None for a bug, whose traceback must be seen.
+
+    The in-process runner raises the worker's own exception; with more workers it is a RuntimeError of traceback text.
+    """
+    if isinstance(error, (OSError, ModelError)):
+        return Stopped(f"{type(error).__name__}: {error}; the same command resumes")
+    found = _FROM_WORKER.findall(str(error)) if isinstance(error, RuntimeError) else []
+    return Stopped(f"{found[-1][0]}: {found[-1][1]}; the same command resumes") if found else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from pipelines.data_card import croissant, data_card
 from pipelines.errors import NotFinished
@@ -11,7 +12,7 @@ from transforms.beam.verbs import staging_folder
 from transforms.materialise import SpanReader
 from transforms.records import Container, Span
 from transforms.shards import Manifest, format_manifest, parse_manifest, wids_index
-from transforms.storage import join, storage_for
+from transforms.storage import TEMPORARY, join, local_path, scheme_of, storage_for
 
 
 def read_manifest(output: str) -> Manifest | None:
@@ -47,7 +48,9 @@ def finish_output(output: str, manifest: Manifest, say: Callable[[str], None]) -
 
 
 def remove_leftovers(output: str, manifest: Manifest) -> None:
-    """Shards and ledgers of an abandoned attempt with another recipe: nothing may lie there that no manifest lists."""
+    """Shards and ledgers of an abandoned attempt with another recipe, and the unfinished files of a killed one: nothing
+    may lie there that no manifest lists."""
+    remove_unfinished(output)
     storage = storage_for(output)
     listed = {join(output, shard.name) for shard in manifest.shards}
     listed |= {join(output, "ledger", f"{unit:06d}.parquet") for unit in range(len(manifest.inputs))}
@@ -55,6 +58,13 @@ def remove_leftovers(output: str, manifest: Manifest) -> None:
         for file in storage.list(join(output, folder)):
             if file.uri not in listed:
                 storage.delete(file.uri)
+
+
+def remove_unfinished(output: str) -> None:
+    """Temporary files below a local output. An object store shows none: an object appears only when it is whole."""
+    if scheme_of(output) in ("", "file"):
+        for path in Path(local_path(output)).rglob(f"{TEMPORARY}*"):
+            path.unlink(missing_ok=True)
 
 
 def write_report(output: str, manifest: Manifest) -> None:

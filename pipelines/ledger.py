@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from configs.schema.caption import CaptionConfig
 from configs.schema.strict import parse_config
 from pipelines import report_queries
-from pipelines.errors import RunError
+from pipelines.errors import LedgerBroken
 from pipelines.finish import finished_manifest
 from transforms.records import Sample, decode_sample
 from transforms.shards import Manifest
@@ -28,10 +28,6 @@ from transforms.storage import join, scheme_of, storage_for
 
 ROWS_AT_ONCE = 1024
 """Rows decoded from Parquet at a time: bounds memory whatever the size of a row group."""
-
-
-class LedgerBroken(RunError):
-    """A ledger that is not there or not a ledger; the message names the file."""
 
 
 class LedgerRow(NamedTuple):

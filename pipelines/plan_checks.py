@@ -13,17 +13,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from classifiers.clip import ClipScorer
 from classifiers.errors import ModelError
 from configs.schema.caption import CaptionConfig, RelevanceRules
 from pipelines.caption import scan_reads
 from pipelines.finish import read_manifest
 from pipelines.plan_trial import Estimate
-from pipelines.run import make_site
+from pipelines.run import make_site, run_fingerprint
+from transforms.beam.scan import scan_fingerprint
 from transforms.beam.verbs import Site
-from transforms.fingerprints import chance, fingerprint
+from transforms.fingerprints import chance
 from transforms.records import Unit
 from transforms.rows import sidecar_uri
 from transforms.sidecars import read_totals
@@ -76,7 +75,7 @@ def check_output(output: str, cfg: CaptionConfig, units: Sequence[Unit]) -> Iter
         taken = count_scanned(site, cfg, units)
         text = f"resumes: {taken:,} of {len(units):,} units are scanned already" if taken else "nothing of this run yet"
         yield Finding("output", f"{output}: {text}")
-    elif finished.fingerprint == fingerprint(site.recipe, list(units)):
+    elif finished.fingerprint == run_fingerprint(site, list(units), cfg):
         yield Finding("output", f"{output}: finished by this very recipe; a run would do nothing")
     else:
         yield Finding("output", f"{output}: holds a finished run of another recipe, input or code", stops=True)
@@ -85,7 +84,7 @@ def check_output(output: str, cfg: CaptionConfig, units: Sequence[Unit]) -> Iter
 def count_scanned(site: Site, cfg: CaptionConfig, units: Sequence[Unit]) -> int:
     """Units whose scan a run would take over."""
     reads, storage = scan_reads(cfg), storage_for(site.output)
-    made_by = (fingerprint(site.code, reads, replace(unit, index=0)) for unit in units)
+    made_by = (scan_fingerprint(site, reads, unit) for unit in units)
     uris = (sidecar_uri(site.output, "scan", unit) for unit in units)
     return sum(read_totals(storage, uri, mark) is not None for uri, mark in zip(uris, made_by, strict=True))
 

@@ -23,7 +23,7 @@ from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError
 from pipelines import caption
 from pipelines.caption_rules import MEASURES
-from pipelines.errors import TooManyFailures
+from pipelines.errors import TooManyFailures, explain_stop
 from pipelines.finish import finish_output, read_manifest
 from pipelines.progress import Progress
 from pipelines.runners import pipeline_for
@@ -66,7 +66,7 @@ def run(request: Request, say: Callable[[str], None]) -> Manifest:
     register()
     units = list_inputs(request)
     site = make_site(request.output, request.cfg)
-    made_by = fingerprint(site.recipe, units)
+    made_by = run_fingerprint(site, units, request.cfg)
     finished = read_manifest(request.output)
     if finished is not None:
         return _taken_over(finished, made_by, request.output, say)
@@ -91,14 +91,27 @@ def make_site(output: str, cfg: CaptionConfig) -> Site:
     return Site(output, code, fingerprint(code, cfg.model_dump()))
 
 
+def run_fingerprint(site: Site, units: list[Unit], cfg: CaptionConfig) -> str:
+    """What a finished output is known by: code, config, inputs and weights.
+
+    Raises ModelError where local weights are missing, before anything is read.
+    """
+    return fingerprint(site.recipe, units, caption.models_fingerprint(cfg))
+
+
 def run_pipeline(units: list[Unit], request: Request, site: Site) -> Outcome:
     options = PipelineOptions(list(request.beam_arguments))
     outcome = join(site.output, "work", "outcome.json")
     stages = (
         {"scan": len(units)} | ({"clip": len(units)} if request.cfg.relevance.enabled else {}) | {"kept": len(units)}
     )
-    with Progress(site.output, stages), pipeline_for(options) as pipeline:
-        build_run(pipeline, units, request.cfg, site) | "Outcome" >> beam.Map(_write_outcome, uri=outcome)
+    try:
+        with Progress(site.output, stages), pipeline_for(options) as pipeline:
+            build_run(pipeline, units, request.cfg, site) | "Outcome" >> beam.Map(_write_outcome, uri=outcome)
+    except Exception as error:
+        if stopped := explain_stop(error):
+            raise stopped from error
+        raise
     with storage_for(outcome).open(outcome) as file:
         return msgspec.json.decode(file.read(), type=Outcome)
 
@@ -117,7 +130,7 @@ def build_run(pipeline: beam.Pipeline, units: list[Unit], cfg: CaptionConfig, si
 
 def _write_outcome(found: tuple[list[bytes], list[bytes]], uri: str) -> None:
     tallies = sorted((msgspec.json.decode(t, type=Tally) for t in found[0]), key=lambda tally: tally.unit)
-    shards = sorted((msgspec.json.decode(s, type=ShardRecord) for s in found[1]), key=lambda s: s.info.name)
+    shards = sorted((msgspec.json.decode(s, type=ShardRecord) for s in found[1]), key=lambda shard: shard.index)
     register()
     storage_for(uri).write(uri, msgspec.json.encode(Outcome(tallies, shards)))
 
@@ -173,7 +186,8 @@ def check_failures(manifest: Manifest, limit: float) -> None:
     if read and failed / read > limit:
         classes = ", ".join(f"{name} {count}" for name, count in manifest.counts["failed"].items())
         raise TooManyFailures(
-            f"{failed} of {read} rows failed ({failed / read:.1%}), more than output.max_failure_rate {limit:.1%}: {classes}"
+            f"{failed} of {read} rows failed ({failed / read:.1%}), "
+            f"more than output.max_failure_rate {limit:.1%}: {classes}"
         )
 
 

@@ -21,7 +21,9 @@ def pipeline_for(options: PipelineOptions) -> beam.Pipeline:
 
 def local_runner(options: PipelineOptions) -> fn_runner.FnApiRunner:
     """In-process for one worker, one process each for more. Subprocess workers get the options only this way."""
-    options.view_as(WorkerOptions).default_sdk_harness_log_level = options.view_as(WorkerOptions).default_sdk_harness_log_level or "WARNING"
+    worker = options.view_as(WorkerOptions)
+    # Beam's own default, INFO, tells of every data channel that is opened.
+    worker.default_sdk_harness_log_level = worker.default_sdk_harness_log_level or "WARNING"
     direct = options.view_as(DirectOptions)
     if direct.direct_num_workers != 1 and direct.direct_running_mode == "in_memory":
         direct.direct_running_mode = "multi_processing"

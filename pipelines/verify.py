@@ -17,8 +17,9 @@ from rich.text import Text
 from configs.schema.strict import ConfigError
 from pipelines.checks import Check, Problem, differ, make_check
 from pipelines.decisions import disagreements, load_measured
+from pipelines.errors import LedgerBroken
 from pipelines.finish import finished_manifest
-from pipelines.ledger import LedgerBroken, reach, run_config
+from pipelines.ledger import reach, run_config
 from pipelines.plain_text import plain, show_text
 from pipelines.tables import show
 from pipelines.verify_ledger import check_ledger, read_kept

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.schema.caption import CaptionConfig
-from configs.schema.strict import ConfigError, _apply, parse_config
+from configs.schema.strict import ConfigError, apply_override, parse_config
 from pipelines.caption import decide_again, scan_reads
 from pipelines.caption_rules import RULES
 from pipelines.decisions import check_reproduced, load_measured, reasons
@@ -70,7 +70,7 @@ def what_if(output: str, sets: Sequence[str]) -> int:
 def override(cfg: CaptionConfig, sets: Sequence[str]) -> CaptionConfig:
     values = cfg.model_dump(mode="json")
     for one in sets:
-        _apply(values, one)
+        apply_override(values, one)
     return parse_config(values, CaptionConfig, "--set")
 
 

@@ -32,7 +32,7 @@ def mark_sample(sample: Sample, check: Callable[[Sample], Drop | None]) -> Sampl
 
 
 def settle_pair(sample: Sample) -> Drop | None:
-    """The sample's drop as its pieces' drops have it: the picture's first, then the first caption's once all have fallen."""
+    """The sample's drop as its pieces' drops have it: the picture's, else the first caption's once all have fallen."""
     for piece in sample.pieces:
         if isinstance(piece, Picture) and piece.drop is not None:
             return piece.drop

@@ -17,8 +17,11 @@ from transforms.records import Sample
 
 @dataclass(slots=True)
 class Loaded:
-    """`data[i]` holds the file's bytes of `sample.pieces[i]` where that is a picture, else None; `pixels[i]` its decoded
-    array, uint8 of (height, width, 3), or (…, 4) where it has transparency, once a step has decoded it."""
+    """`data[i]` holds the file's bytes of `sample.pieces[i]` where that is a picture, else None.
+
+    `pixels[i]` is its decoded array, uint8 of (height, width, 3), or (…, 4) where it has transparency, once a step has
+    decoded it.
+    """
 
     sample: Sample
     data: list[bytes | memoryview | None] = field(default_factory=list)

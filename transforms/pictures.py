@@ -48,6 +48,9 @@ __all__ = ["Header", "PictureError", "decode", "hash_pixels", "measure_pictures"
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 # The plugin classes and not Image.open: no guessing among 40 formats, no process-wide bomb limit beside `max_pixels`.
+MAX_SIDE = 2**31 - 1
+"""Pixels; the ledger's columns are 32-bit, and no encoder writes more."""
+
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "jpeg": JpegImagePlugin.JpegImageFile,
     "png": PngImagePlugin.PngImageFile,
@@ -79,8 +82,9 @@ def read_header(data: bytes | memoryview) -> Header:
         header = _PARSERS[name](data) if name in _PARSERS else _read_library_header(name, data)
     except struct.error as error:
         raise PictureError("PictureTruncated", f"expected a whole {name} header, found {len(data)} bytes") from error
-    if header.width < 1 or header.height < 1:
-        raise PictureError("PictureUndecodable", f"expected a size, found {header.width} x {header.height} ({name})")
+    if not (0 < header.width <= MAX_SIDE and 0 < header.height <= MAX_SIDE):
+        message = f"expected sides of 1..{MAX_SIDE} pixels, found {header.width} x {header.height} ({name})"
+        raise PictureError("PictureUndecodable", message)
     return header
 
 

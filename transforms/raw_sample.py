@@ -22,8 +22,8 @@ from transforms.records import Failure, Picture, Piece, Sample, Span, Text, Unit
 
 Data = bytes | memoryview
 PICTURE_SUFFIXES = frozenset({"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"})
-MAX_KEY = 120
-"""Characters: with a suffix and an extension it must stay under the 255 bytes of file systems."""
+MAX_KEY = 80
+"""Characters: with `~n` and a suffix it must fit the 100 bytes of a USTAR name."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _decode_json = msgspec.json.Decoder().decode
@@ -185,7 +185,7 @@ def clean_key(source_key: str) -> str:
     key = _UNSAFE.sub("_", source_key) or "_"
     if len(key) <= MAX_KEY:
         return key
-    return f"{key[:100]}_{hashlib.blake2b(source_key.encode(), digest_size=8).hexdigest()}"
+    return f"{key[:60]}_{hashlib.blake2b(source_key.encode(), digest_size=8).hexdigest()}"
 
 
 def place_of(span: Span) -> str:

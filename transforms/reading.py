@@ -52,7 +52,7 @@ def read_unit(path: str, unit: Unit, rules: ReadRules, staging: str) -> Iterator
 
 
 def read_input(unit: Unit, rules: ReadRules, staging: str) -> Iterator[Loaded]:
-    """The rows of a unit wherever its file lies, `unit.limit` at most; a remote file is fetched for as long as it is read."""
+    """The rows of a unit wherever its file lies, `unit.limit` at most; a remote file is fetched while it is read."""
     rows = _read_fetched(unit, rules, staging)
     return rows if unit.limit < 0 else islice(rows, unit.limit)
 

@@ -30,7 +30,7 @@ def load_config(path: str | Path | None, schema: type[Model], overrides: list[st
     """
     values = _read_yaml(Path(path)) if path is not None else {}
     for override in overrides or []:
-        _apply(values, override)
+        apply_override(values, override)
     return parse_config(values, schema, str(path or "defaults"))
 
 
@@ -38,7 +38,8 @@ def parse_config(values: dict[str, Any], schema: type[Model], place: str) -> Mod
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])) or '(root)'}: {e['msg']}, found {e['input']!r}" for e in error.errors()]
+        found = [(".".join(map(str, e["loc"])) or "(root)", e["msg"], e["input"]) for e in error.errors()]
+        lines = [f"{key}: {expected}, found {value!r}" for key, expected, value in found]
         raise ConfigError(f"{place}: " + "; ".join(lines)) from error
 
 
@@ -52,7 +53,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return values or {}
 
 
-def _apply(values: dict[str, Any], override: str) -> None:
+def apply_override(values: dict[str, Any], override: str) -> None:
+    """Sets one `section.key=value` in nested `values`, the value read as YAML. Raises ConfigError."""
     dotted, equals, text = override.partition("=")
     if not equals or not all(dotted.split(".")):
         raise ConfigError(f"--set expects section.key=value, found {override!r}")
@@ -62,6 +64,6 @@ def _apply(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise ConfigError(f"--set {override!r}: {section!r} is a value, not a section")
     try:
-        values[key] = yaml.safe_load(text)
+        values[key] = yaml.safe_load(text) if text else ""
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {override!r}: expected a YAML value: {error}") from error

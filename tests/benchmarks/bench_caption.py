@@ -26,18 +26,21 @@ def run_plain(folder: Path, paths: list[str]) -> Measured:
 
 def bench(folder: Path) -> list[tuple[str, str]]:
     pools = {count: make_pool(folder, count) for count in PICTURES}
-    ones = {count: run_pipeline(folder, paths, 1) for count, paths in pools.items()}
-    largest = PICTURES[-1]
-    plain, two = run_plain(folder, pools[largest]), run_pipeline(folder, pools[largest], 2)
-    one = ones[largest]
-    per = {count: (ones[count].cpu - ones[PICTURES[0]].cpu) / (count - PICTURES[0]) for count in PICTURES[1:]}
-    low, high = min(per.values()), max(per.values())
+    ones = {count: run_pipeline(folder, pools[count], 1) for count in PICTURES}
+    small, largest = PICTURES[0], PICTURES[-1]
+    one, plain, two = ones[largest], run_plain(folder, pools[largest]), run_pipeline(folder, pools[largest], 2)
     tenth = run_pipeline(folder, make_pool(folder, largest // 10), 1)
+    per = {count: 1e3 * (ones[count].cpu - ones[small].cpu) / (count - small) for count in PICTURES[1:]}
     return [
-        (f"a. one worker / plain loop, wall, {largest:,} pictures", f"{one.wall:.1f} s / {plain.wall:.1f} s = {one.wall / plain.wall:.3f}"),
-        ("a. the same, CPU", f"{one.cpu:.1f} s / {plain.cpu:.1f} s = {one.cpu / plain.cpu:.3f}"),
-        (f"b. one worker / two workers, wall, {largest:,} pictures", f"{one.wall:.1f} s / {two.wall:.1f} s = {one.wall / two.wall:.2f}"),
-        (f"c. peak memory, {largest:,} / {largest // 10:,} pictures", f"{one.peak / 1e6:.0f} MB / {tenth.peak / 1e6:.0f} MB = {one.peak / tenth.peak:.2f}"),
-        ("f. CPU seconds at " + ", ".join(f"{c:,}" for c in PICTURES), ", ".join(f"{ones[c].cpu:.1f}" for c in PICTURES)),
-        ("f. CPU ms for each further picture", ", ".join(f"{1e3 * v:.3f} to {c:,}" for c, v in per.items()) + f" (spread {high / low - 1:.1%})"),
+        (f"a. one worker / plain loop, wall, {largest:,} pictures", ratio(one.wall, plain.wall, "s")),
+        ("a. the same, CPU", ratio(one.cpu, plain.cpu, "s")),
+        (f"b. one worker / two workers, wall, {largest:,} pictures", ratio(one.wall, two.wall, "s")),
+        (f"c. peak memory, {largest:,} / {largest // 10:,} pictures", ratio(one.peak / 1e6, tenth.peak / 1e6, "MB")),
+        ("f. CPU seconds", ", ".join(f"{ones[count].cpu:.1f} at {count:,}" for count in PICTURES)),
+        ("f. CPU ms for each further picture", ", ".join(f"{ms:.3f} up to {count:,}" for count, ms in per.items())),
+        ("f. the two slopes", ratio(per[largest], per[PICTURES[1]], "ms")),
     ]
+
+
+def ratio(ours: float, theirs: float, unit: str) -> str:
+    return f"{ours:.2f} {unit} / {theirs:.2f} {unit} = {ours / theirs:.3f}"

@@ -19,8 +19,10 @@ from transforms.shards import ShardWriter
 
 WIDTH, HEIGHT, QUALITY = 512, 384, 85
 PER_SHARD = 500
-WORDS = ("river stone market bridge garden painter harbour winter lantern forest violin kitchen mountain window bicycle "
-         "orchard station letter meadow copper marble engine blanket island pepper saddle canyon ribbon turtle velvet").split()
+WORDS = [
+    *("river", "stone", "market", "bridge", "garden", "painter", "harbour", "winter", "lantern", "forest", "violin"),
+    *("kitchen", "mountain", "window", "bicycle", "orchard", "station", "letter", "meadow", "copper", "marble"),
+]
 
 
 @cache

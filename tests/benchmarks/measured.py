@@ -25,14 +25,14 @@ class Measured:
 
 
 def measure_command(arguments: Sequence[str]) -> Measured:
-    """Runs `python` with `arguments`; raises CalledProcessError with its stderr where it fails."""
+    """Runs `python` with `arguments`; raises RuntimeError with what it printed where it fails."""
     before, started = _children_cpu(), time.perf_counter()
     process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     peak = _Peak(process.pid)
     output, _ = process.communicate()
     wall = time.perf_counter() - started
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, list(arguments), output.decode(errors="replace")[-3000:])
+        raise RuntimeError(f"{arguments} ended with {process.returncode}: {output.decode(errors='replace')[-3000:]}")
     return Measured(wall, _children_cpu() - before, peak.stop())
 
 

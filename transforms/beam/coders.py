@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import apache_beam as beam
 import msgspec
+from apache_beam.coders import Coder
+from apache_beam.coders.typecoders import registry
 
 from transforms.planning import Segment
 from transforms.records import Sample, Unit
 from transforms.rows import RowsRef
 
 
-class StructCoder(beam.coders.Coder):
+class StructCoder(Coder):
     """Encodes one struct type as msgpack. Subclasses name the type, so that Beam can find them by it."""
 
     struct: ClassVar[Any]
@@ -49,4 +50,4 @@ class SampleCoder(StructCoder):
 def register_coders() -> None:
     """Tells Beam the coders; every pipeline that uses a verb calls it first."""
     for coder in (UnitCoder, RowsRefCoder, SegmentCoder, SampleCoder):
-        beam.coders.registry.register_coder(coder.struct, coder)
+        registry.register_coder(coder.struct, coder)

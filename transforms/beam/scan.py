@@ -40,13 +40,18 @@ class Scan(beam.PTransform):
         return units | "Spread" >> beam.Reshuffle() | "Read" >> scan  # one bundle would hold every unit otherwise
 
 
+def scan_fingerprint(site: Site, reads: Any, unit: Unit) -> str:
+    """What a unit's scan depends on; not its rank, which moves when other inputs come and go."""
+    return fingerprint(site.code, reads, replace(unit, index=0))
+
+
 class ScanUnit(beam.DoFn):
     def __init__(self, steps: Sequence[Step], rules: ReadRules, reads: Any, site: Site) -> None:
         self._steps, self._rules, self._reads, self._site = steps, rules, reads, site
 
     def process(self, unit: Unit) -> Iterator[RowsRef]:
         storage = open_site(self._site)
-        made_by = fingerprint(self._site.code, self._reads, replace(unit, index=0))
+        made_by = scan_fingerprint(self._site, self._reads, unit)
         uri = sidecar_uri(self._site.output, "scan", unit)
         if read_totals(storage, uri, made_by) is None:
             with create_sidecar(storage, uri, made_by) as sidecar:

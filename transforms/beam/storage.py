@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
@@ -111,7 +111,7 @@ class _Ranges(io.RawIOBase):
     def __init__(self, file: BinaryIO, uri: str):
         self._file = file
         # Under Beam's BufferedReader, whose 16 MiB buffer would be filled for each span.
-        self._raw = getattr(file, "raw", file)
+        self._raw: Any = getattr(file, "raw", file)
         self._uri = uri
 
     def readable(self) -> bool:
@@ -138,7 +138,7 @@ class _Ranges(io.RawIOBase):
 
 
 def _open(uri: str) -> BinaryIO:
-    return cast(BinaryIO, FileSystems.open(uri, compression_type=CompressionTypes.UNCOMPRESSED))
+    return FileSystems.open(uri, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
 def _upload(source: BinaryIO, uri: str) -> None:

@@ -7,7 +7,7 @@ in a sidecar. Batches are cut inside a unit. Decoding runs one batch ahead of th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -91,7 +91,7 @@ class VisitUnit(beam.DoFn):
     def _ahead(self, alive: list[Sample]) -> Iterator[list[Loaded]]:
         """Decoded batches, the next one being decoded while the model works on this one."""
         with SpanReader(staging_folder(self._site.output)) as spans, ThreadPoolExecutor(1) as pool:
-            waiting = None
+            waiting: Future[list[Loaded]] | None = None
             for batch in batched(alive, self._visit.batch_size):
                 ready, waiting = waiting, pool.submit(self._load_batch, batch, spans)
                 if ready is not None:

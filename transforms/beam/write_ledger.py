@@ -62,7 +62,7 @@ class SettleUnit(beam.DoFn):
     def process(self, ref: RowsRef) -> Iterator[bytes]:
         storage = open_site(self._site)
         kept, ledger = sidecar_uri(self._site.output, "kept", ref.unit), ledger_uri(self._site.output, ref.unit.index)
-        made_by = fingerprint(ref.made_by, ref.unit.index, self._site.recipe)
+        made_by = fingerprint(ref.made_by, ref.unit.index, self._site.recipe, list(self._measures.items()))
         totals = read_totals(storage, kept, made_by)
         if totals is None or ledger_fingerprint(storage, ledger) != made_by:
             with create_sidecar(storage, kept, made_by) as sidecar, storage.create(ledger) as file:

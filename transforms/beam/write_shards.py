@@ -30,6 +30,7 @@ from transforms.storage import Storage, join
 class ShardRecord(msgspec.Struct, frozen=True):
     """The sidecar of a written shard: what made it, so that a resume can take it over."""
 
+    index: int
     made_by: str
     info: ShardInfo
     seconds: dict[str, float]
@@ -104,7 +105,7 @@ class WriteShard(beam.DoFn):
             for row in rows:
                 writer.add(_members(decode_sample(row), spans))
             info = writer.finish()
-        return ShardRecord(made_by, info, clock.seconds())
+        return ShardRecord(index, made_by, info, clock.seconds())
 
 
 def _members(sample: Sample, spans: SpanReader) -> list[tuple[str, bytes]]:

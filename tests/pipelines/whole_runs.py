@@ -1,0 +1,56 @@
+"""Whole runs through the command line: how tests start them, and what they read from an output."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from pipelines.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = ("--set", "relevance.enabled=false")
+"""Without the model: torch alone takes seconds to load in each new process."""
+
+
+def arguments(inputs: list[str], output: Path | str, *more: str) -> list[str]:
+    return ["run", "caption", "--input", *inputs, "--output", str(output), *more]
+
+
+def run_here(inputs: list[str], output: Path | str, *more: str) -> int:
+    """The command in this process; gives its exit code."""
+    return main(arguments(inputs, output, *more))
+
+
+def run_apart(command: list[str], module: str = "pipelines.cli", seconds: float = 120) -> subprocess.CompletedProcess:
+    """The command in a process of its own, in the project's folder as workers need it."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *command], cwd=ROOT, capture_output=True, text=True, timeout=seconds
+    )
+
+
+def run_killed(target: str, call: int, command: list[str]) -> None:
+    """The command, killed at the `call`-th call of `target` (see killed_run.py)."""
+    ended = run_apart([target, str(call), *command], "tests.pipelines.killed_run")
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+def shards_of(output: Path | str) -> list[dict]:
+    """The manifest's shards: name, samples, bytes, sha256."""
+    return json.loads(Path(output, "manifest.json").read_text())["shards"]
+
+
+def standing(output: Path | str, *folders: str) -> dict[str, tuple[int, int]]:
+    """Every finished file under the folders by inode and time of change: equal where nobody wrote it again."""
+    found = {}
+    for folder in folders:
+        for path in sorted(Path(output, folder).rglob("*")):
+            if path.is_file() and not path.name.startswith(".tmp-"):
+                stat = os.stat(path)
+                found[str(path.relative_to(output))] = (stat.st_ino, stat.st_mtime_ns)
+    return found
+
+
+def unfinished(output: Path | str) -> list[str]:
+    return sorted(str(path.relative_to(output)) for path in Path(output).rglob(".tmp-*"))
