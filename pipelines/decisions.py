@@ -1,6 +1,6 @@
 """Deciding a finished run again from its ledger: nothing is measured again and no picture is read (law 3).
 
-Left out on purpose: the rules and their order (pipelines/caption.py `decide_again`).
+Left out on purpose: the rules and their order (transforms/caption_pairs.py `decide_again`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from configs.schema.caption import CaptionConfig
-from pipelines.caption import decide_again
 from pipelines.errors import NotReproduced
 from pipelines.ledger import samples_by_unit
 from pipelines.plain_text import number
+from transforms.caption_pairs import decide_again
 from transforms.records import Sample
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pipelines.data_card import croissant, data_card
 from pipelines.errors import NotFinished
-from transforms.beam.verbs import staging_folder
 from transforms.materialise import SpanReader
 from transforms.records import Container, Span
+from transforms.rows import staging_folder
 from transforms.shards import Manifest, format_manifest, parse_manifest, wids_index
 from transforms.storage import TEMPORARY, join, local_path, scheme_of, storage_for
 

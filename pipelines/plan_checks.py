@@ -16,12 +16,12 @@ from typing import NamedTuple
 from classifiers.clip import ClipScorer
 from classifiers.errors import ModelError
 from configs.schema.caption import CaptionConfig, RelevanceRules
-from pipelines.caption import scan_reads
 from pipelines.finish import read_manifest
 from pipelines.plan_trial import Estimate
 from pipelines.run import make_site, run_fingerprint
 from transforms.beam.scan import scan_fingerprint
 from transforms.beam.verbs import Site
+from transforms.caption_pairs import scan_reads
 from transforms.fingerprints import chance
 from transforms.records import Unit
 from transforms.rows import sidecar_uri

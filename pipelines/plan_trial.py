@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from classifiers.clip import ClipScorer
 from configs.schema.caption import CaptionConfig
-from pipelines.caption import apply_scores, ask_relevance, decide_again, mark_unsound, scan_steps
 from transforms.beam.scan import BATCH
+from transforms.caption_pairs import apply_scores, ask_relevance, decide_again, mark_unsound, scan_steps
 from transforms.fingerprints import chance
 from transforms.loaded import Loaded, batched
 from transforms.reading import read_input

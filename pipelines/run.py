@@ -29,12 +29,13 @@ from pipelines.progress import Progress
 from pipelines.runners import pipeline_for
 from transforms.beam.coders import register_coders
 from transforms.beam.storage import register
-from transforms.beam.verbs import Site, staging_folder
+from transforms.beam.verbs import Site
 from transforms.beam.write_ledger import Tally, WriteLedger
 from transforms.beam.write_shards import ShardRecord, WriteShards
 from transforms.fingerprints import code_fingerprint, fingerprint
 from transforms.reading import limit_units, list_units
 from transforms.records import Unit
+from transforms.rows import staging_folder
 from transforms.shards import FORMAT, Manifest
 from transforms.storage import join, storage_for
 

@@ -16,13 +16,13 @@ from rich.text import Text
 
 from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError, apply_override, parse_config
-from pipelines.caption import decide_again, scan_reads
 from pipelines.caption_rules import RULES
 from pipelines.decisions import check_reproduced, load_measured, reasons
 from pipelines.finish import finished_manifest
 from pipelines.ledger import reach, run_config
 from pipelines.plain_text import number, plain, show_text
 from pipelines.tables import show
+from transforms.caption_pairs import decide_again, scan_reads
 from transforms.ledger import chosen_caption
 from transforms.records import Drop, Sample
 

@@ -7,6 +7,7 @@ the scan's sidecar and folds the steps over it.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 from transforms.fingerprints import fingerprint
 from transforms.records import Sample, Unit, decode_sample
 from transforms.sidecars import read_records
-from transforms.storage import Storage, join
+from transforms.storage import Storage, join, local_path, scheme_of
 
 Answers = dict[int, Any]
 """What a join says of rows, by position; a row without an answer is not in it."""
@@ -60,6 +61,13 @@ def unit_name(unit: Unit) -> str:
 
 def sidecar_uri(output: str, stage: str, unit: Unit) -> str:
     return join(output, "work", stage, unit_name(unit) + ".arrow")
+
+
+def staging_folder(output: str) -> str:
+    """A local folder for copies: beside the sidecars where these are local, else the worker's temporary folder."""
+    if scheme_of(output) in ("", "file"):
+        return join(local_path(output), "work", "staging")
+    return join(tempfile.gettempdir(), f"beamsift-{fingerprint(output)}")
 
 
 def with_answers(ref: RowsRef, name: str, answers: Answers) -> RowsRef:

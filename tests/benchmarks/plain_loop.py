@@ -1,7 +1,7 @@
 """The plain loop that the caption pipeline is held against: one process, no Beam, no ledger, no sidecars.
 
 It reads the same tars, decodes, hashes and checks every pair with the same functions, keeps what the pipeline keeps,
-and writes the same shards by copying the kept bytes in a second pass, as nothing on earth does less for the same output.
+and writes the same shards by copying the kept bytes in a second pass.
 `python -m tests.benchmarks.plain_loop OUT TAR…`
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from configs.schema.caption import CaptionConfig
-from pipelines.caption import decide_again, scan_steps
+from transforms.caption_pairs import decide_again, scan_steps
 from transforms.ledger import chosen_caption
 from transforms.loaded import batched
 from transforms.materialise import SpanReader, materialise

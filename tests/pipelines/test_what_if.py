@@ -102,7 +102,7 @@ def _config(output: str) -> CaptionConfig:
 
 
 def test_the_answer_is_what_a_run_would_have_made(finished, tmp_path):
-    from pipelines.caption import decide_again
+    from transforms.caption_pairs import decide_again
 
     sets = ["image.min_short_side=100", "caption.min_words=6", "duplicates.enabled=false"]
     cfg = override(small_config(), sets)

@@ -14,12 +14,12 @@ from apache_beam.pvalue import PCollection
 from msgspec.structs import replace
 
 from configs.schema.caption import ReadRules
-from transforms.beam.verbs import Site, open_site, staging_folder
+from transforms.beam.verbs import Site, open_site
 from transforms.fingerprints import fingerprint
 from transforms.loaded import Loaded, Step, batched
 from transforms.reading import read_input
 from transforms.records import Unit, encode_sample
-from transforms.rows import RowsRef, sidecar_uri
+from transforms.rows import RowsRef, sidecar_uri, staging_folder
 from transforms.sidecars import Clock, SidecarWriter, create_sidecar, read_totals
 
 BATCH = 64

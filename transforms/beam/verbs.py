@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self, TypeVar
@@ -14,10 +13,9 @@ from typing import Protocol, Self, TypeVar
 from apache_beam.pvalue import PCollection
 
 from transforms.beam.storage import register
-from transforms.fingerprints import fingerprint
 from transforms.records import Sample
 from transforms.rows import Check, Fold
-from transforms.storage import Storage, join, local_path, scheme_of, storage_for
+from transforms.storage import Storage, storage_for
 
 Extended = TypeVar("Extended", covariant=True)
 
@@ -37,13 +35,6 @@ def open_site(site: Site) -> Storage:
     """The storage of the run's output, in whatever process a runner put us."""
     register()
     return storage_for(site.output)
-
-
-def staging_folder(output: str) -> str:
-    """A local folder for copies: beside the sidecars where these are local, else the worker's temporary folder."""
-    if scheme_of(output) in ("", "file"):
-        return join(local_path(output), "work", "staging")
-    return join(tempfile.gettempdir(), f"beamsift-{fingerprint(output)}")
 
 
 @dataclass(frozen=True)

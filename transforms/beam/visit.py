@@ -15,13 +15,13 @@ import apache_beam as beam
 import msgspec
 from apache_beam.utils.shared import Shared
 
-from transforms.beam.verbs import Labelled, Rows, Site, open_site, staging_folder
+from transforms.beam.verbs import Labelled, Rows, Site, open_site
 from transforms.fingerprints import fingerprint
 from transforms.loaded import Loaded, batched
 from transforms.materialise import SpanReader, materialise
 from transforms.pictures import decode
 from transforms.records import Picture, Sample, encode_sample
-from transforms.rows import Fold, Join, RowsRef, rows_of, sidecar_uri, with_sidecar
+from transforms.rows import Fold, Join, RowsRef, rows_of, sidecar_uri, staging_folder, with_sidecar
 from transforms.sidecars import Clock, SidecarWriter, create_sidecar, read_totals
 
 

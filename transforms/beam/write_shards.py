@@ -15,13 +15,14 @@ from apache_beam.pvalue import PCollection
 from apache_beam.transforms.combiners import ToList
 
 from configs.schema.caption import OutputRules
-from transforms.beam.verbs import Site, open_site, staging_folder
+from transforms.beam.verbs import Site, open_site
 from transforms.beam.write_ledger import Tally
 from transforms.fingerprints import fingerprint
 from transforms.ledger import chosen_caption
 from transforms.materialise import SpanReader, materialise
 from transforms.planning import Segment, plan_shards
 from transforms.records import Picture, Piece, Sample, decode_sample
+from transforms.rows import staging_folder
 from transforms.shards import ShardInfo, ShardWriter, sample_json, sample_members
 from transforms.sidecars import Clock, read_records
 from transforms.storage import Storage, join

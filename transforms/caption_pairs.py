@@ -1,0 +1,91 @@
+"""Caption pairs: the scan's steps and every decision about a pair, in the order of the paper's paragraph.
+
+Pure, so that a pipeline, `what-if`, `verify` and the tests decide by the same functions (law 3); the wiring is
+pipelines/caption.py. Left out on purpose: the rules themselves, one module a topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from configs.schema.caption import CaptionConfig
+from transforms.caption_quality import check_caption, check_language, measure_captions
+from transforms.duplicates import ExactDuplicates, check_duplicate
+from transforms.fates import forget_fate, mark_captions, mark_pictures, mark_sample, settle_pair
+from transforms.image_quality import check_image
+from transforms.loaded import Loaded, Step
+from transforms.matching import match_in_memory
+from transforms.pictures import measure_pictures
+from transforms.records import Sample, texts
+from transforms.relevance import PairScores, captions_to_score, check_relevance, mark_scores
+from transforms.shared_captions import check_boilerplate
+
+
+def scan_steps(cfg: CaptionConfig) -> list[Step]:
+    """What is measured on every pair while it is loaded."""
+    return [partial(measure_pictures, image=cfg.image, read=cfg.read), partial(measure_captions, language=cfg.language)]
+
+
+def scan_reads(cfg: CaptionConfig) -> dict[str, Any]:
+    """What of the config a scan depends on: a change of any other value leaves its sidecars good."""
+    decoding = {"max_pixel_count": cfg.image.max_pixel_count if cfg.image.enabled else None}
+    return {"read": cfg.read.model_dump(), "image": decoding, "language": cfg.language.enabled}
+
+
+def ask_relevance(loaded: Loaded) -> tuple[Any, tuple[str, ...]]:
+    pixels = next(array for array in loaded.pixels if array is not None)
+    return pixels, captions_to_score(loaded.sample)
+
+
+def apply_scores(sample: Sample, answer: Any) -> Sample:
+    scores, truncated = answer
+    return mark_scores(sample, PairScores(tuple(scores), tuple(truncated)))
+
+
+def mark_unsound(sample: Sample, cfg: CaptionConfig) -> Sample:
+    """The heuristics: picture, caption, language, boilerplate."""
+    sample = mark_pictures(sample, partial(check_image, rules=cfg.image))
+    for check, rules in ((check_caption, cfg.caption), (check_language, cfg.language)):
+        sample = mark_captions(sample, partial(check, rules=rules))  # type: ignore[arg-type]
+    sample = mark_captions(sample, partial(check_boilerplate, rules=cfg.boilerplate))
+    return mark_sample(sample, settle_pair)
+
+
+def mark_duplicates(sample: Sample, cfg: CaptionConfig) -> Sample:
+    return mark_sample(sample, partial(check_duplicate, rules=cfg.duplicates))
+
+
+def mark_irrelevant(sample: Sample, cfg: CaptionConfig) -> Sample:
+    return mark_sample(sample, partial(check_relevance, rules=cfg.relevance))
+
+
+def decide_again(samples: Sequence[Sample], units: Sequence[int], cfg: CaptionConfig) -> list[Sample]:
+    """The fates of measured rows under another config, by the same rules in the same order, without a picture.
+
+    `units[i]` is the unit of `samples[i]`. A row that reaches relevance without a score is kept and carries the measure
+    `unscored`: only a run can tell.
+    """
+    sound = [mark_unsound(_forget(sample), cfg) for sample in samples]
+    unique = match_in_memory(sound, ExactDuplicates(cfg.duplicates), units)
+    marked = [mark_duplicates(sample, cfg) for sample in unique]
+    return [_decide_relevance(sample, cfg) for sample in marked] if cfg.relevance.enabled else marked
+
+
+def _forget(sample: Sample) -> Sample:
+    measures = {name: value for name, value in sample.measures.items() if name not in ("copies", "duplicate_of")}
+    return replace(forget_fate(sample), measures=measures)
+
+
+def _decide_relevance(sample: Sample, cfg: CaptionConfig) -> Sample:
+    if not sample.alive:
+        return sample
+    open_texts = [text for text in texts(sample) if text.drop is None]
+    if not all("clip_score" in text.measures for text in open_texts):
+        return replace(sample, measures={**sample.measures, "unscored": 1})
+    scores = tuple(float(text.measures["clip_score"]) for text in open_texts)
+    truncated = tuple(bool(text.measures["clip_truncated"]) for text in open_texts)
+    return mark_irrelevant(mark_scores(sample, PairScores(scores, truncated)), cfg)
