@@ -22,6 +22,7 @@ from configs.schema.caption import CaptionConfig, RelevanceRules
 from configs.schema.strict import ConfigError, load_config
 from pipelines.calibration_page import Calibration, Figures, as_json, format_page, format_table
 from pipelines.calibration_pairs import Pair, Pairs, pick_pairs, read_probe
+from pipelines.ledger import reach
 from transforms.calibration import (
     CalibrationError,
     Labels,
@@ -82,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
     """Prints the table and writes both files; 2 and a message where arguments, a model or the pairs do not serve."""
     try:
         cfg = load_config(args.config, CaptionConfig, args.set)
+        for uri in [*(args.input or []), args.output]:
+            reach(uri)
         candidate, goal = _candidate(args, cfg.relevance), _goal(args, cfg.relevance)
         if args.samples < 2:
             raise ConfigError(f"--samples: expected 2 or more, found {args.samples}")

@@ -54,5 +54,7 @@ def models_fingerprint(cfg: CaptionConfig) -> str:
 
 
 def score_relevance(cfg: CaptionConfig) -> Visit:
-    scorer = ClipScorer(cfg.relevance)
-    return Visit(scorer, ask_relevance, apply_scores, cfg.relevance.batch_size, cfg.read.max_decode_pixels)
+    """The step that runs the model, and the only one that asks for an accelerator."""
+    rules = cfg.relevance
+    hints = {"accelerator": rules.accelerator} if rules.accelerator else {}
+    return Visit(ClipScorer(rules), ask_relevance, apply_scores, rules.batch_size, cfg.read.max_decode_pixels, hints)

@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import msgspec
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pvalue import PCollection
 from apache_beam.transforms.combiners import ToList
@@ -65,6 +67,7 @@ class Outcome:
 def run(request: Request, say: Callable[[str], None]) -> Manifest:
     """Makes the data set, or finds it made. Raises ConfigError, TooManyFailures, and whatever stops a pipeline."""
     register()
+    FileSystems.set_options(PipelineOptions(list(request.beam_arguments)))
     units = list_inputs(request)
     site = make_site(request.output, request.cfg)
     made_by = run_fingerprint(site, units, request.cfg)
@@ -106,8 +109,10 @@ def run_pipeline(units: list[Unit], request: Request, site: Site) -> Outcome:
     stages = (
         {"scan": len(units)} | ({"clip": len(units)} if request.cfg.relevance.enabled else {}) | {"kept": len(units)}
     )
+    worker_log = join(staging_folder(site.output), "workers.log")
+    Path(worker_log).parent.mkdir(parents=True, exist_ok=True)
     try:
-        with Progress(site.output, stages), pipeline_for(options) as pipeline:
+        with Progress(site.output, stages), pipeline_for(options, worker_log) as pipeline:
             build_run(pipeline, units, request.cfg, site) | "Outcome" >> beam.Map(_write_outcome, uri=outcome)
     except Exception as error:
         if stopped := explain_stop(error):

@@ -6,27 +6,46 @@ engines depending on the network (measured on Beam 2.77).
 
 from __future__ import annotations
 
+import logging
+import shlex
+import sys
+
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions, WorkerOptions
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+# What Beam's workers say at every start and nobody can act on, and its advice to choose the running mode that would
+# replace our worker command by its own.
+_NOISE = ("No semi_persistent_directory found", "Discarding unparseable args", "direct_running_mode should be")
 
 
-def pipeline_for(options: PipelineOptions) -> beam.Pipeline:
+def pipeline_for(options: PipelineOptions, worker_log: str) -> beam.Pipeline:
+    """`worker_log` is a local file that takes what worker processes print."""
     if options.view_as(StandardOptions).runner:
         return beam.Pipeline(options=options)
-    return beam.Pipeline(runner=local_runner(options), options=options)
+    return beam.Pipeline(runner=local_runner(options, worker_log), options=options)
 
 
-def local_runner(options: PipelineOptions) -> fn_runner.FnApiRunner:
+def local_runner(options: PipelineOptions, worker_log: str) -> fn_runner.FnApiRunner:
     """In-process for one worker, one process each for more. Subprocess workers get the options only this way."""
-    worker = options.view_as(WorkerOptions)
+    for logger in ("local_job_service", "fn_api_runner.fn_runner"):
+        logging.getLogger(f"apache_beam.runners.portability.{logger}").addFilter(_is_news)
+    worker, direct = options.view_as(WorkerOptions), options.view_as(DirectOptions)
     # Beam's own default, INFO, tells of every data channel that is opened.
     worker.default_sdk_harness_log_level = worker.default_sdk_harness_log_level or "WARNING"
-    direct = options.view_as(DirectOptions)
+    environment = None
     if direct.direct_num_workers != 1 and direct.direct_running_mode == "in_memory":
-        direct.direct_running_mode = "multi_processing"
+        command = f"{shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
+        environment = SubprocessSDKEnvironment.from_command_string(f"{command} 2>>{shlex.quote(worker_log)}")
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
     provision = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
-    return fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(provision))
+    return fn_runner.FnApiRunner(
+        default_environment=environment, provision_info=fn_runner.ExtendedProvisionInfo(provision)
+    )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not any(noise in record.getMessage() for noise in _NOISE)

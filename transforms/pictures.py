@@ -47,10 +47,10 @@ __all__ = ["Header", "PictureError", "decode", "hash_pixels", "measure_pictures"
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
-# The plugin classes and not Image.open: no guessing among 40 formats, no process-wide bomb limit beside `max_pixels`.
 MAX_SIDE = 2**31 - 1
 """Pixels; the ledger's columns are 32-bit, and no encoder writes more."""
 
+# The plugin classes and not Image.open: no guessing among 40 formats, no process-wide bomb limit beside `max_pixels`.
 _PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "jpeg": JpegImagePlugin.JpegImageFile,
     "png": PngImagePlugin.PngImageFile,

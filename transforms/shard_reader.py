@@ -6,6 +6,7 @@ Left out on purpose: raw pools, whose faults become rows (transforms/tar_reader.
 from __future__ import annotations
 
 import mmap
+import os
 from types import TracebackType
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ class ShardReader:
 
     def __init__(self, path: str) -> None:
         with open(path, "rb") as file:
+            if not os.fstat(file.fileno()).st_size:  # mmap answers it with a ValueError
+                raise OSError(f"{path}: expected a shard, found a file of zero bytes")
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         index = index_headers(self._data)
         if index.problems:

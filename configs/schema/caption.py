@@ -69,7 +69,8 @@ class CaptionRules(Strict):
     max_repeated_characters: int = Field(9, ge=1)
     """Longest run of one character that is not a digit, space or dot leader."""
     max_repeated_words: float = Field(0.5, ge=0, le=1)
-    """Share of words beyond the first occurrence of each, counted for captions of six words and more."""
+    """Share of words beyond the first occurrence of each, in the worst window of 40 words, for captions of six words and
+    more. Over a whole text good long descriptions would fall: 146 of 1,156 of ImageInWords' (measured)."""
     max_control_characters: int = Field(0, ge=0)
     """C0, C1 and NUL characters other than tab and line breaks; bidirectional marks are not counted."""
 
@@ -109,6 +110,9 @@ class RelevanceRules(Strict):
     """`auto`: bf16 where the device computes in it, else fp32."""
     batch_size: int = Field(64, ge=1)
     """Pairs in one forward pass; batches never cross a unit of work."""
+    accelerator: str = ""
+    """Beam resource hint of the step that runs the model, and of no other, as
+    `type:nvidia-l4;count:1;install-nvidia-driver`. Dataflow honours it, other runners do not."""
     threads: int = Field(1, ge=1)
     """CPU threads of one copy of the model. One per worker process keeps workers from fighting over cores."""
 

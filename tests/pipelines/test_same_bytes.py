@@ -4,6 +4,7 @@ The pool is a toy world with every kind of fault; relevance runs with the world'
 own is tests/transforms/beam/.
 """
 
+import os
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tests.pipelines.whole_runs import (
     QUICK,
     ROOT,
     arguments,
+    run_apart,
     run_here,
     run_killed,
     shards_of,
@@ -97,18 +99,26 @@ def test_every_bundle_twice(pool, quick, tmp_path):
 def test_the_portable_runner_with_workers_of_its_own(pool, quick, tmp_path):
     with worker_pool() as address:
         options = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=EXTERNAL"]
-        shards = made(pool, tmp_path, *SMALL, *QUICK, *options, f"--environment_config={address}")
-    assert shards == quick
+        options.append(f"--environment_config={address}")
+        ended = run_apart(arguments(pool, tmp_path, *SMALL, *QUICK, *options))
+    assert ended.returncode == 0, ended.stderr
+    assert shards_of(tmp_path) == quick
 
 
 @contextmanager
 def worker_pool():
-    """Beam's pool of external workers on a free port; started in the project's folder, where they find our packages."""
+    """Beam's pool of external workers on a free port.
+
+    Its workers import our packages from the folder they start in, and are whatever `python` comes first on the PATH.
+    """
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "PATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         wait_for(port, process)
         yield f"localhost:{port}"

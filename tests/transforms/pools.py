@@ -42,6 +42,13 @@ def read_all(path: str | Path, rules: ReadRules | None = None) -> list[Loaded]:
     return [row for unit in list_units([str(path)], rules) for row in read_unit(unit.uri, unit, rules, staging)]
 
 
+def read_index(tmp_path: Path, name: str, text: str | bytes, rules: ReadRules | None = None) -> list[Loaded]:
+    """Every row of the index `text`, written beside the picture a.jpg."""
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    (tmp_path / "a.jpg").write_bytes(b"AA")
+    return read_all(tmp_path / name, rules)
+
+
 def failure_of(row: Loaded) -> Failure:
     assert row.sample.failure is not None, row.sample
     return row.sample.failure

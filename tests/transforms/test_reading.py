@@ -2,17 +2,20 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from configs.schema.caption import ReadRules
 from configs.schema.strict import ConfigError
-from tests.transforms.pools import errors, failure_of, tar_bytes
+from tests.transforms.pools import data_of, errors, failure_of, tar_bytes, write_tar
 from transforms.loaded import Loaded
-from transforms.reading import kind_of, list_units, read_unit
-from transforms.storage import LocalStorage, Storage
+from transforms.reading import kind_of, limit_units, list_units, read_input, read_unit
+from transforms.records import Unit
+from transforms.storage import REMOTE, LocalStorage, Storage, download
 
 RULES = ReadRules(rows_per_chunk=2)
 
@@ -128,3 +131,102 @@ def test_an_error_of_the_consumer_is_not_taken_for_the_readers(tmp_path: Path) -
     with pytest.raises(OSError, match="mine"):
         for _ in read_unit(unit.uri, unit, RULES, str(tmp_path)):
             raise OSError("mine")
+
+
+class Remote(LocalStorage):
+    """`mem:///path` for the local /path, which has to be fetched before it is read."""
+
+    def open(self, uri: str) -> BinaryIO:
+        return super().open(uri.removeprefix("mem://"))
+
+    def fetch(self, uri: str, folder: str) -> str:
+        return download(self, uri, folder)
+
+
+def three_tars(folder: Path) -> list[Unit]:
+    """Units of 3, 1 and 2 rows."""
+    for name, count in (("a", 3), ("b", 1), ("c", 2)):
+        write_tar(folder, {f"{name}{i}.jpg": b"%d" % i for i in range(count)}, f"{name}.tar")
+    return list_units([f"{folder}/*.tar"], RULES)
+
+
+def keys_of(units: list[Unit], staging: Path) -> list[str]:
+    return [row.sample.key for unit in units for row in read_input(unit, RULES, str(staging))]
+
+
+@pytest.mark.parametrize(
+    ("limit", "keys"),
+    [
+        (0, []),
+        (1, ["a0"]),
+        (3, ["a0", "a1", "a2"]),
+        (5, ["a0", "a1", "a2", "b0", "c0"]),
+        (6, ["a0", "a1", "a2", "b0", "c0", "c1"]),
+        (99, ["a0", "a1", "a2", "b0", "c0", "c1"]),
+    ],
+)
+def test_a_limit_cuts_the_pool_in_the_order_of_its_units(tmp_path: Path, limit: int, keys: list[str]) -> None:
+    assert keys_of(limit_units(three_tars(tmp_path), limit, RULES, str(tmp_path)), tmp_path) == keys
+
+
+def test_a_limit_keeps_the_units_it_reaches_and_changes_nothing_else_of_them(tmp_path: Path) -> None:
+    units = three_tars(tmp_path)
+    cut = limit_units(units, 4, RULES, str(tmp_path))
+    assert [replace(unit, limit=-1) for unit in cut] == units[:2]
+
+
+def test_the_limit_of_a_unit(tmp_path: Path) -> None:
+    unit = three_tars(tmp_path)[0]
+    found = [keys_of([replace(unit, limit=limit)], tmp_path) for limit in (-1, 0, 2)]
+    assert found == [["a0", "a1", "a2"], [], ["a0", "a1"]]
+
+
+def test_a_file_that_is_deleted_before_it_is_fetched_is_one_failed_row(tmp_path: Path) -> None:
+    unit = three_tars(tmp_path)[0]
+    Path(unit.uri).unlink()
+    (row,) = read_input(unit, RULES, str(tmp_path))
+    assert (failure_of(row).error, row.sample.position) == ("UnitUnreadable", 0)
+    assert failure_of(row).message.startswith("expected a readable tar, found FileNotFoundError: ")
+    assert failure_of(row).place == f"{unit.uri}@0-10240"
+
+
+def test_a_failed_row_counts_toward_the_limit(tmp_path: Path) -> None:
+    units = three_tars(tmp_path)
+    Path(units[0].uri).unlink()
+    cut = limit_units(units, 2, RULES, str(tmp_path))
+    rows = [row for unit in cut for row in read_input(unit, RULES, str(tmp_path))]
+    assert [row.sample.source for row in rows] == [units[0].uri, units[1].uri]
+    assert errors(rows) == ["UnitUnreadable", ""]
+
+
+def remote_unit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
+    """Three rows behind mem://, and an empty folder `staging`."""
+    monkeypatch.setitem(REMOTE, "mem", Remote)
+    unit = three_tars(folder)[0]
+    (folder / "staging").mkdir()
+    return replace(unit, uri=f"mem://{unit.uri}")
+
+
+def test_a_remote_file_is_fetched_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit, staging = remote_unit(tmp_path, monkeypatch), tmp_path / "staging"
+    rows = read_input(unit, RULES, str(staging))
+    first = next(rows)
+    assert [path.name.endswith("-a.tar") for path in staging.iterdir()] == [True]
+    found = [first, *rows]
+    assert list(staging.iterdir()) == []
+    assert [data_of(row) for row in found] == [[b"0"], [b"1"], [b"2"]]
+    assert {row.sample.source for row in found} == {unit.uri}
+    assert Path(unit.uri.removeprefix("mem://")).is_file()
+
+
+def test_the_copy_goes_where_a_limit_ends_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit, staging = remote_unit(tmp_path, monkeypatch), tmp_path / "staging"
+    assert keys_of([replace(unit, limit=1)], staging) == ["a0"]
+    assert list(staging.iterdir()) == []
+
+
+def test_a_remote_file_that_is_gone_is_one_failed_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit, staging = remote_unit(tmp_path, monkeypatch), tmp_path / "staging"
+    Path(unit.uri.removeprefix("mem://")).unlink()
+    assert errors(list(read_input(unit, RULES, str(staging)))) == ["UnitUnreadable"]
+    assert list(staging.iterdir()) == []

@@ -27,7 +27,9 @@ def test_different_pictures_under_one_caption_are_counted():
     assert counts(pair("1", "Click!"), pair("2", "Click!"), pair("3", "a red bus")) == [[2], [2], [1]]
 
 
-@pytest.mark.parametrize("other", ["CLICK here", " click\n here ", "click here!", "'click here'", "Click　here。"])
+@pytest.mark.parametrize(
+    "other", ["CLICK here", " click\n here ", "click here!", "'click here'", "“click here”", "Click　here。"]
+)
 def test_case_spacing_and_punctuation_are_folded(other):
     assert counts(pair("1", "click here"), pair("2", other)) == [[2], [2]]
 

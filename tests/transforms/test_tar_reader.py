@@ -1,8 +1,7 @@
-"""Samples of WebDataset tars: what belongs together, what a hostile or broken tar becomes, and that spans are exact."""
+"""Samples of WebDataset tars: what belongs together, what fails a row, and that spans are exact."""
 
 import gzip
 import io
-import random
 import tarfile
 from pathlib import Path
 
@@ -13,9 +12,8 @@ from webdataset.tariterators import base_plus_ext
 
 from configs.schema.caption import ReadRules
 from tests.transforms.pools import captions, data_of, errors, failure_of, read_all, tar_bytes, write_tar
-from transforms import tar_reader
 from transforms.loaded import Loaded
-from transforms.records import Failure, Span, Unit, decode_sample, encode_sample, pictures
+from transforms.records import Failure, Span, Unit, pictures
 from transforms.tar_reader import index_tar, open_tar, read_tar, split_name
 
 REAL = Path("../shared/data/caption_pairs/00000.tar")
@@ -147,34 +145,6 @@ def test_a_picture_too_large_is_not_handed_on(tmp_path: Path) -> None:
     assert failure_of(row).message == "expected a picture of at most 8 bytes, found 9"
 
 
-def test_tar_problems_take_positions_in_their_place(tmp_path: Path) -> None:
-    info = tarfile.TarInfo("d/b.jpg")
-    info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
-    data = tar_bytes({"a.jpg": b"1"}, others=[info])[:1536] + tar_bytes({"c.jpg": b"2", "e.jpg": b"3" * 600})[:2000]
-    (tmp_path / "x.tar").write_bytes(data)
-    rows = read_all(tmp_path / "x.tar")
-    assert errors(rows) == ["", "TarLink", "", "TarTruncated"]
-    assert keys(rows) == ["a", "d/b", "c", "e"]
-    assert [row.sample.position for row in rows] == [0, 1, 2, 3]
-    assert failure_of(rows[1]).place == f"{tmp_path}/x.tar#d/b.jpg"
-    assert failure_of(rows[1]).message == "expected a regular file, found a symbolic link"
-
-
-def test_a_device_in_a_tar(tmp_path: Path) -> None:
-    info = tarfile.TarInfo("fifo.jpg")
-    info.type = tarfile.FIFOTYPE
-    (tmp_path / "x.tar").write_bytes(tar_bytes({}, others=[info]))
-    assert errors(read_all(tmp_path / "x.tar")) == ["TarDevice"]
-
-
-def test_garbage_is_one_failed_row(tmp_path: Path) -> None:
-    (tmp_path / "x.tar").write_bytes(b"\xfe" * 2000)
-    (row,) = read_all(tmp_path / "x.tar")
-    assert failure_of(row).error == "TarBroken"
-    assert failure_of(row).place == f"{tmp_path}/x.tar@0-512"
-    assert row.sample.key == "_"
-
-
 def test_a_file_of_zero_bytes(tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_bytes(b"")
     assert errors(read_all(tmp_path / "x.tar")) == ["UnitEmpty"]
@@ -208,38 +178,6 @@ def test_a_gzip_of_several_parts(tmp_path: Path) -> None:
     assert errors(read_all(tmp_path / "x.tgz")) == ["", ""]
 
 
-def test_a_cut_gzip_keeps_what_lies_before_the_cut(tmp_path: Path) -> None:
-    noise = random.Random(1).randbytes(40_000)
-    data = gzip.compress(tar_bytes({"a.jpg": b"1", "b.jpg": noise}))
-    (tmp_path / "x.tgz").write_bytes(data[:20_000])
-    rows = read_all(tmp_path / "x.tgz")
-    assert errors(rows) == ["", "TarTruncated"]
-    assert keys(rows) == ["a", "b"]
-
-
-def test_a_gzip_cut_behind_the_last_member(tmp_path: Path) -> None:
-    (tmp_path / "x.tgz").write_bytes(gzip.compress(tar_bytes({"a.jpg": b"1"}))[:-8])
-    rows = read_all(tmp_path / "x.tgz")
-    assert errors(rows) == ["", "TarTruncated"]
-    assert "expected the end of a gzip file" in failure_of(rows[1]).message
-
-
-@pytest.mark.parametrize("place", [-6, 30])
-def test_a_damaged_gzip_is_one_failed_row(tmp_path: Path, place: int) -> None:
-    data = bytearray(gzip.compress(tar_bytes({"a.jpg": random.Random(1).randbytes(2000)})))
-    data[place] ^= 0xFF
-    (tmp_path / "x.tgz").write_bytes(data)
-    assert errors(read_all(tmp_path / "x.tgz")) == ["TarBroken"]
-
-
-def test_a_gzip_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tar_reader, "ALWAYS_ALLOWED", 1 << 20)
-    (tmp_path / "x.tgz").write_bytes(gzip.compress(bytes(8 << 20)))
-    (row,) = read_all(tmp_path / "x.tgz")
-    assert failure_of(row).error == "TarBroken"
-    assert "over 100 times the file" in failure_of(row).message
-
-
 def test_a_gzip_of_nothing(tmp_path: Path) -> None:
     (tmp_path / "x.tgz").write_bytes(gzip.compress(b""))
     assert errors(read_all(tmp_path / "x.tgz")) == ["UnitEmpty"]
@@ -259,18 +197,9 @@ def test_names_are_cut_as_webdataset_cuts_them() -> None:
     assert split_name("a") == ("a", "")
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=1200), st.booleans())
-def test_any_file_ends_in_documented_rows(tmp_path_factory: pytest.TempPathFactory, data: bytes, zipped: bool) -> None:
-    path = tmp_path_factory.mktemp("any") / "x.tar"
-    path.write_bytes(gzip.compress(data) if zipped else data)
-    allowed = {"UnitEmpty", "TarBroken", "TarTruncated", "TarLink", "TarDevice", "PictureMissing", ""}
-    rows = read_all(path)
-    assert {*errors(rows)} <= allowed
-    assert all(decode_sample(encode_sample(row.sample)) == row.sample for row in rows)
-
-
 stems = st.sampled_from(["a", "b", "d/a", "ü"])
+
+
 suffixes = st.sampled_from(["jpg", "0.png", "txt", "json", "cls", "caption"])
 
 

@@ -134,7 +134,7 @@ def run(plan: Plan, units: list[Unit]) -> None:
     register_coders()
     site = Site(plan.output, plan.code, f"{plan.code} {plan.min_grey}")
     options = PipelineOptions(list(plan.options))
-    with beam.Pipeline(runner=local_runner(options), options=options) as pipeline:
+    with beam.Pipeline(runner=local_runner(options, "/dev/null"), options=options) as pipeline:
         created = pipeline | beam.Create(units, reshuffle=False).with_output_types(Unit)
         tallies = build(created, plan, site) | "Ledger" >> WriteLedger({name: MEASURES[name] for name in plan.columns})
         shards = tallies | "Shards" >> WriteShards(OutputRules(samples_per_shard=plan.samples_per_shard), 0, site)
