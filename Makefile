@@ -4,7 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= $(shell nproc)
-PURE := configs transforms/*.py classifiers tests/test_architecture.py
 
 .PHONY: setup demo test check bench format clean
 
@@ -24,7 +23,7 @@ demo: $(READY)          ## draws the toy world, curates it on all cores, verifie
 	@echo "report: out/demo/set/report.html"
 
 test: $(READY)          ## all tests; coverage of the pure floors is held at 95 %
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --cov
 
 check: $(READY)         ## format, lint, types, floors: under 30 s
 	$(BIN)/ruff format --check .

@@ -1,0 +1,1 @@
+"""Models that read: a name, load(), predict(batch)."""

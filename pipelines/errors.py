@@ -52,3 +52,8 @@ def explain_stop(error: BaseException) -> Stopped | None:
         return Stopped(f"{type(error).__name__}: {error}; the same command resumes")
     found = _FROM_WORKER.findall(str(error)) if isinstance(error, RuntimeError) else []
     return Stopped(f"{found[-1][0]}: {found[-1][1]}; the same command resumes") if found else None
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Whether this is the user's Ctrl-C, which Beam turns into a RuntimeError while code of ours runs."""
+    return isinstance(error, RuntimeError) and str(error).startswith("KeyboardInterrupt")

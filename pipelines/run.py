@@ -25,7 +25,7 @@ from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError
 from pipelines import caption
 from pipelines.caption_rules import MEASURES
-from pipelines.errors import TooManyFailures, explain_stop
+from pipelines.errors import TooManyFailures, explain_stop, was_interrupted
 from pipelines.finish import finish_output, read_manifest
 from pipelines.progress import Progress
 from pipelines.runners import pipeline_for
@@ -115,6 +115,8 @@ def run_pipeline(units: list[Unit], request: Request, site: Site) -> Outcome:
         with Progress(site.output, stages), pipeline_for(options, worker_log) as pipeline:
             build_run(pipeline, units, request.cfg, site) | "Outcome" >> beam.Map(_write_outcome, uri=outcome)
     except Exception as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
         if stopped := explain_stop(error):
             raise stopped from error
         raise

@@ -1,0 +1,1 @@
+"""Models that write: prompts, captioner, fact guard, mixing. Nothing here yet."""

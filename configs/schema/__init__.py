@@ -1,0 +1,1 @@
+"""Typed settings: frozen, no unknown key."""

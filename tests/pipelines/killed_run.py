@@ -1,7 +1,7 @@
 """A command that kills itself: python -m tests.pipelines.killed_run MODULE:NAME CALL ARGUMENTS… ends by SIGKILL when
 MODULE.NAME is called for the CALL-th time, else does what `beamsift ARGUMENTS…` does.
 
-SIGKILL and not an exception: no `finally`, no `atexit`, no flush. Works for what runs in this process, so for one worker.
+SIGKILL and not an exception: no `finally`, no `atexit`, no flush. One worker only: others are processes.
 """
 
 from __future__ import annotations

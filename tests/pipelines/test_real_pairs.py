@@ -97,6 +97,8 @@ def same_as(original: dict[str, bytes], sample: dict[str, bytes]) -> bool:
     return sample[picture] == original[picture] and sample["txt"].strip() == original["txt"].strip()
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # webdataset leaves closing its files to the collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_webdataset_reads_every_kept_pair(output, originals, kept):
     webdataset = pytest.importorskip("webdataset")
     shards = [str(path) for path in sorted((output / "shards").iterdir())]

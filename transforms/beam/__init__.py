@@ -1,0 +1,1 @@
+"""The Beam verbs: wiring only, no rule, no threshold, no format."""
