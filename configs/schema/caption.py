@@ -69,7 +69,7 @@ class CaptionRules(Strict):
     max_repeated_characters: int = Field(9, ge=1)
     """Longest run of one character that is not a digit, space or dot leader."""
     max_repeated_words: float = Field(0.5, ge=0, le=1)
-    """Share of words beyond the first occurrence of each in windows of 40 words; captions under six words are not judged.
+    """Share of words beyond the first occurrence of each in windows of 40 words; shorter than six words is not judged.
     Counted over a whole text, 146 of 1,156 good descriptions of ImageInWords would fall (measured)."""
     max_control_characters: int = Field(0, ge=0)
     """C0, C1 and NUL characters other than tab and line breaks; bidirectional marks are not counted."""

@@ -110,17 +110,28 @@ def test_a_model_that_is_not_there(pool, tmp_path, capsys, model, message):
     assert len(lines) == 1 and lines[0].startswith("ModelError: relevance.model: ") and message in lines[0]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_an_architecture_that_is_unknown(pool, tmp_path, workers):
-    """Known only to open_clip, so found only inside a worker, whose error comes back as text where it is a process."""
-    pytest.importorskip("open_clip")
-    more = ["--set", "relevance.model=ViT-Q-7", f"--direct_num_workers={workers}"]
-    ended = run_apart(arguments(pool, tmp_path / "out", *LENIENT, *more))
-    assert ended.returncode == 2, ended.stderr
-    last = ended.stderr.splitlines()[-1]
+UNKNOWN = ("--set", "relevance.model=ViT-Q-7")
+"""Known only to open_clip, so found only inside a worker."""
+
+
+def check_unknown(code: int, lines: str, output: Path) -> None:
+    assert code == 2, lines
+    last = lines.splitlines()[-1]
     assert last.startswith("Stopped: ModelError: relevance.model: expected an open_clip architecture, found 'ViT-Q-7'")
     assert last.endswith("the same command resumes")
-    assert not (tmp_path / "out" / "manifest.json").exists()
+    assert not (output / "manifest.json").exists()
+
+
+def test_an_architecture_that_is_unknown(pool, tmp_path, capsys):
+    pytest.importorskip("open_clip")
+    check_unknown(run_here(pool, tmp_path, *LENIENT, *UNKNOWN), told(capsys), tmp_path)
+
+
+def test_an_architecture_that_is_unknown_to_a_worker_process(pool, tmp_path):
+    """There the error comes back as the text of a traceback."""
+    pytest.importorskip("open_clip")
+    ended = run_apart(arguments(pool, tmp_path, *LENIENT, *UNKNOWN, "--direct_num_workers=2"))
+    check_unknown(ended.returncode, ended.stderr, tmp_path)
 
 
 def counts_of(output: Path) -> dict:
