@@ -41,6 +41,7 @@ class TooManyFailures(RunError):
 
 # The last line of a traceback that a runner hands over as text, for the errors that are the user's to mend.
 _FROM_WORKER = re.compile(r"^(?:[\w.]+\.)?(ModelError|OSError|PermissionError|FileNotFoundError): (.*)$", re.MULTILINE)
+_WORKER_DIED = ("Channel closed prematurely", "Worker subprocess exited")
 
 
 def explain_stop(error: BaseException) -> Stopped | None:
@@ -50,7 +51,11 @@ def explain_stop(error: BaseException) -> Stopped | None:
     """
     if isinstance(error, (OSError, ModelError)):
         return Stopped(f"{type(error).__name__}: {error}; the same command resumes")
-    found = _FROM_WORKER.findall(str(error)) if isinstance(error, RuntimeError) else []
+    if not isinstance(error, RuntimeError):
+        return None
+    if any(words in str(error) for words in _WORKER_DIED):
+        return Stopped("a worker process ended, killed or out of memory; the same command resumes")
+    found = _FROM_WORKER.findall(str(error))
     return Stopped(f"{found[-1][0]}: {found[-1][1]}; the same command resumes") if found else None
 
 

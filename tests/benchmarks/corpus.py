@@ -17,7 +17,7 @@ from PIL import Image
 
 from transforms.shards import ShardWriter
 
-WIDTH, HEIGHT, QUALITY = 512, 384, 85
+WIDTH, HEIGHT, QUALITY = 800, 600, 85
 PER_SHARD = 500
 WORDS = [
     *("river", "stone", "market", "bridge", "garden", "painter", "harbour", "winter", "lantern", "forest", "violin"),
