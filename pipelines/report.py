@@ -67,7 +67,7 @@ def build_report(
     if manifest is None:
         with storage.open(f"{out_uri.rstrip('/')}/manifest.json") as file:
             manifest = parse_manifest(file.read())
-    with open_ledger(out_uri, storage, options.memory) as ledger:
+    with open_ledger(out_uri, storage, options.memory, held=True) as ledger:
         html = format_report(ledger, spec, manifest, fetch=fetch, built=built or datetime.now(UTC), options=options)
     storage.write(f"{out_uri.rstrip('/')}/report.html", html.encode("utf-8"))
 

@@ -70,9 +70,12 @@ class Bins:
 
 
 @contextmanager
-def open_ledger(out_uri: str, storage: Storage, memory: str = "1GB") -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the run's ledger as the table `ledger`; what goes beyond `memory` goes to disk.
+def open_ledger(
+    out_uri: str, storage: Storage, memory: str = "1GB", *, held: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the run's ledger as `ledger`; what goes beyond `memory` goes to disk.
 
+    `held` reads it once, without `record`, which is most of its bytes: for many questions instead of one or two.
     Files that are not local are copied for as long as it is open. Raises ValueError where there is no ledger.
     """
     with TemporaryDirectory(prefix="beamsift-report-") as folder, duckdb.connect(":memory:") as connection:
@@ -83,8 +86,8 @@ def open_ledger(out_uri: str, storage: Storage, memory: str = "1GB") -> Iterator
         connection.execute(f"SET threads = {THREADS}")
         connection.execute(f"SET temp_directory = {_text(folder)}")
         paths = ", ".join(_text(escape(storage.fetch(file, folder))) for file in files)
-        # A table, read once: some forty questions are asked of it. `record` is most of the bytes and never asked for.
-        connection.execute(f"CREATE TABLE ledger AS SELECT * EXCLUDE (record) FROM read_parquet([{paths}])")
+        made = "TABLE ledger AS SELECT * EXCLUDE (record)" if held else "VIEW ledger AS SELECT *"
+        connection.execute(f"CREATE {made} FROM read_parquet([{paths}])")
         yield connection
 
 
