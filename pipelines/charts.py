@@ -63,16 +63,12 @@ def histogram_svg(
     Two series lie over each other, or on each other where `layout` is "stack"; `as_share` draws each series as shares
     of its own total, for sets of different sizes. Raises ValueError where a series does not fit the edges.
     """
-    for one in series:
-        if len(one.counts) != len(edges) - 1:
-            raise ValueError(f"series {one.label!r}: expected {len(edges) - 1} counts, found {len(one.counts)}")
+    _check_counts(series, edges)
     axis = _Axis(edges, log_x, ROW * len(cuts) + 8, whole)
     bars, peak = _all_bars(axis, series, layout, as_share)
     height = axis.top + PLOT + 50
-    summary = f"Histogram of {x_label}" + "".join(f"; {cut.label}" for cut in cuts)
     return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH:g} {height:g}" role="img" style="{FONT}">'
-        + f"<title>{_xml(summary)}</title>"
+        _open_svg(height, f"Histogram of {x_label}" + "".join(f"; {cut.label}" for cut in cuts))
         + "".join(_tint(axis, cut, whole) for cut in cuts)
         + _y_axis(axis, peak, as_share)
         + bars
@@ -82,6 +78,17 @@ def histogram_svg(
         + _footer(height - 6, x_label, series)
         + "</svg>"
     )
+
+
+def _open_svg(height: float, summary: str) -> str:
+    head = f'<svg class="chart" viewBox="0 0 {WIDTH:g} {height:g}" role="img" style="{FONT}">'
+    return f"{head}<title>{_xml(summary)}</title>"
+
+
+def _check_counts(series: Sequence[Series], edges: Sequence[float]) -> None:
+    for one in series:
+        if len(one.counts) != len(edges) - 1:
+            raise ValueError(f"series {one.label!r}: expected {len(edges) - 1} counts, found {len(one.counts)}")
 
 
 def _all_bars(
