@@ -66,22 +66,25 @@ def histogram_svg(
     _check_counts(series, edges)
     axis = _Axis(edges, log_x, ROW * len(cuts) + 8, whole)
     bars, peak = _all_bars(axis, series, layout, as_share)
-    height = axis.top + PLOT + 50
     return (
-        _open_svg(height, f"Histogram of {x_label}" + "".join(f"; {cut.label}" for cut in cuts))
+        _open_svg(axis, f"Histogram of {x_label}" + "".join(f"; {cut.label}" for cut in cuts))
         + "".join(_tint(axis, cut, whole) for cut in cuts)
         + _y_axis(axis, peak, as_share)
         + bars
         + _hover(axis, series)
         + "".join(_cut_line(axis, cut, row, whole) for row, cut in enumerate(cuts))
         + _x_axis(axis)
-        + _footer(height - 6, x_label, series)
+        + _footer(_height(axis) - 6, x_label, series)
         + "</svg>"
     )
 
 
-def _open_svg(height: float, summary: str) -> str:
-    head = f'<svg class="chart" viewBox="0 0 {WIDTH:g} {height:g}" role="img" style="{FONT}">'
+def _height(axis: _Axis) -> float:
+    return axis.top + PLOT + 50
+
+
+def _open_svg(axis: _Axis, summary: str) -> str:
+    head = f'<svg class="chart" viewBox="0 0 {WIDTH:g} {_height(axis):g}" role="img" style="{FONT}">'
     return f"{head}<title>{_xml(summary)}</title>"
 
 
