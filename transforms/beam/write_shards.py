@@ -6,6 +6,7 @@ retry or a second worker on the same shard writes the same file again.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -116,6 +117,12 @@ def _members(sample: Sample, spans: SpanReader) -> list[tuple[str, bytes]]:
 
 
 def _picture_bytes(piece: Piece, spans: SpanReader) -> bytes | None:
-    if isinstance(piece, Picture) and piece.drop is None and piece.failure is None:
-        return materialise(piece.source, spans)
-    return None
+    if not isinstance(piece, Picture) or piece.drop is not None or piece.failure is not None:
+        return None
+    data = materialise(piece.source, spans)
+    if (found := hashlib.sha256(data).digest()) != piece.sha256:
+        raise OSError(
+            f"{piece.source}: expected the bytes that were scanned, sha256 {piece.sha256.hex()}, "
+            f"found {found.hex()}; the input changed during the run"
+        )
+    return data
