@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import importlib.util
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,12 @@ class ClipScorer:
     _network: _Network | None = field(default=None, init=False, repr=False, compare=False)
     _weights: str = field(default="", init=False, repr=False, compare=False)
     """Fingerprint of the source, hashed once: a run asks for it with every unit of work."""
+
+    def check_installed(self) -> None:
+        """Raises ModelError where a package it needs is not there; imports none, so it is instant."""
+        for package in ("torch", "open_clip"):
+            if importlib.util.find_spec(package) is None:
+                raise ModelError(MISSING.format(error=f"no {package}"))
 
     def load(self) -> None:
         """Loads the weights and fixes torch's CPU threads for the whole process.

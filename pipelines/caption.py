@@ -53,6 +53,12 @@ def models_fingerprint(cfg: CaptionConfig) -> str:
     return ClipScorer(cfg.relevance).fingerprint() if cfg.relevance.enabled else ""
 
 
+def check_models(cfg: CaptionConfig) -> None:
+    """Raises ModelError, before anything is read, where this machine cannot run what the config asks for."""
+    if cfg.relevance.enabled:
+        ClipScorer(cfg.relevance).check_installed()
+
+
 def score_relevance(cfg: CaptionConfig) -> Visit:
     """The step that runs the model, and the only one that asks for an accelerator."""
     rules = cfg.relevance

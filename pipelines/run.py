@@ -28,7 +28,7 @@ from pipelines.caption_rules import MEASURES
 from pipelines.errors import TooManyFailures, explain_stop, was_interrupted
 from pipelines.finish import finish_output, read_manifest
 from pipelines.progress import Progress
-from pipelines.runners import pipeline_for
+from pipelines.runners import is_local, pipeline_for
 from transforms.beam.coders import register_coders
 from transforms.beam.storage import register
 from transforms.beam.verbs import Site
@@ -74,6 +74,8 @@ def run(request: Request, say: Callable[[str], None]) -> Manifest:
     finished = read_manifest(request.output)
     if finished is not None:
         return _taken_over(finished, made_by, request.output, say)
+    if is_local(PipelineOptions(list(request.beam_arguments))):
+        caption.check_models(request.cfg)
     storage = storage_for(request.output)
     storage.write(join(request.output, "work", "config.json"), request.cfg.model_dump_json(indent=1).encode())
     outcome = run_pipeline(units, request, site)

@@ -24,9 +24,14 @@ _NOISE = ("No semi_persistent_directory found", "Discarding unparseable args", "
 
 def pipeline_for(options: PipelineOptions, worker_log: str) -> beam.Pipeline:
     """`worker_log` is a local file that takes what worker processes print."""
-    if options.view_as(StandardOptions).runner:
-        return beam.Pipeline(options=options)
-    return beam.Pipeline(runner=local_runner(options, worker_log), options=options)
+    if is_local(options):
+        return beam.Pipeline(runner=local_runner(options, worker_log), options=options)
+    return beam.Pipeline(options=options)
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Whether the run stays on this machine, in our choice of runner."""
+    return not options.view_as(StandardOptions).runner
 
 
 def local_runner(options: PipelineOptions, worker_log: str) -> fn_runner.FnApiRunner:

@@ -278,3 +278,9 @@ def test_the_toy_worlds_model_tells_its_captions_from_others(precision):
     scores = np.array([found.scores for found in scorer(f"local-dir:{WORLD_CLIP}", precision=precision).predict(batch)])
     assert auc(scores.T.ravel(), np.repeat([True, False], len(scenes))) > 0.9
     assert (scores[:, 0] >= 0.3).mean() > 0.8 > 0.3 > (scores[:, 1] >= 0.3).mean()
+
+
+def test_a_missing_package_is_told_before_anything_is_read(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"no torch; pip install 'beamsift\[models\]'"):
+        ClipScorer(RelevanceRules()).check_installed()
