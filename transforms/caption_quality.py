@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from configs.schema.caption import CaptionRules, LanguageRules
 from transforms.file_names import measure_file_names, measure_urls
+from transforms.limits import check_above, check_below
 from transforms.loaded import Loaded
 from transforms.records import Drop, Measures, Piece, Text
 from transforms.words import count_words, split_words
@@ -120,43 +121,43 @@ def _measure_piece(piece: Piece, language: LanguageRules) -> Piece:
 
 
 def check_missing(text: Text, rules: CaptionRules) -> Drop | None:
-    return _below(text, "characters", 1, "caption_missing")
+    return check_below(text, "characters", 1, "caption_missing")
 
 
 def check_control_characters(text: Text, rules: CaptionRules) -> Drop | None:
-    return _above(text, "control_characters", rules.max_control_characters, "caption_control_characters")
+    return check_above(text, "control_characters", rules.max_control_characters, "caption_control_characters")
 
 
 def check_file_name(text: Text, rules: CaptionRules) -> Drop | None:
-    return _above(text, "file_name_share", rules.max_file_name_share, "caption_file_name")
+    return check_above(text, "file_name_share", rules.max_file_name_share, "caption_file_name")
 
 
 def check_url(text: Text, rules: CaptionRules) -> Drop | None:
-    return _above(text, "url_share", rules.max_url_share, "caption_url")
+    return check_above(text, "url_share", rules.max_url_share, "caption_url")
 
 
 def check_repeated_characters(text: Text, rules: CaptionRules) -> Drop | None:
-    return _above(text, "repeated_characters", rules.max_repeated_characters, "caption_repeated_characters")
+    return check_above(text, "repeated_characters", rules.max_repeated_characters, "caption_repeated_characters")
 
 
 def check_repeated_words(text: Text, rules: CaptionRules) -> Drop | None:
-    return _above(text, "repeated_words", rules.max_repeated_words, "caption_repeated_words")
+    return check_above(text, "repeated_words", rules.max_repeated_words, "caption_repeated_words")
 
 
 def check_too_short(text: Text, rules: CaptionRules) -> Drop | None:
-    return _below(text, "characters", rules.min_characters, "caption_too_short")
+    return check_below(text, "characters", rules.min_characters, "caption_too_short")
 
 
 def check_too_long(text: Text, rules: CaptionRules) -> Drop | None:
-    return _above(text, "characters", rules.max_characters, "caption_too_long")
+    return check_above(text, "characters", rules.max_characters, "caption_too_long")
 
 
 def check_too_few_words(text: Text, rules: CaptionRules) -> Drop | None:
-    return _below(text, "words", rules.min_words, "caption_too_few_words")
+    return check_below(text, "words", rules.min_words, "caption_too_few_words")
 
 
 def check_too_many_words(text: Text, rules: CaptionRules) -> Drop | None:
-    return _above(text, "words", rules.max_words, "caption_too_many_words")
+    return check_above(text, "words", rules.max_words, "caption_too_many_words")
 
 
 CAPTION_CHECKS: tuple[Callable[[Text, CaptionRules], Drop | None], ...] = (
@@ -187,13 +188,3 @@ def check_language(text: Text, rules: LanguageRules) -> Drop | None:
     confidence = text.measures["language_confidence"]
     detail = f"{language}, allowed {' '.join(rules.allowed)}"
     return Drop("caption_language", confidence if isinstance(confidence, (int, float)) else 0.0, 0, detail)
-
-
-def _below(text: Text, measure: str, limit: float, rule: str) -> Drop | None:
-    value = text.measures.get(measure)
-    return Drop(rule, value, limit) if isinstance(value, (int, float)) and value < limit else None
-
-
-def _above(text: Text, measure: str, limit: float, rule: str) -> Drop | None:
-    value = text.measures.get(measure)
-    return Drop(rule, value, limit) if isinstance(value, (int, float)) and value > limit else None
