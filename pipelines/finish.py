@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipelines.data_card import croissant, data_card
 from pipelines.errors import NotFinished
+from transforms.ledger import ledger_name
 from transforms.materialise import SpanReader
 from transforms.records import Container, Span
 from transforms.rows import staging_folder
@@ -53,7 +54,7 @@ def remove_leftovers(output: str, manifest: Manifest) -> None:
     remove_unfinished(output)
     storage = storage_for(output)
     listed = {join(output, shard.name) for shard in manifest.shards}
-    listed |= {join(output, "ledger", f"{unit:06d}.parquet") for unit in range(len(manifest.inputs))}
+    listed |= {join(output, ledger_name(unit)) for unit in range(len(manifest.inputs))}
     for folder in ("shards", "ledger"):
         for file in storage.list(join(output, folder)):
             if file.uri not in listed:

@@ -24,6 +24,7 @@ from pipelines.plain_text import plain, show_text
 from pipelines.tables import show
 from pipelines.verify_ledger import check_ledger, read_kept
 from pipelines.verify_shards import check_places, check_unique, read_shards
+from transforms.ledger import ledger_name
 from transforms.shards import Manifest, wids_index
 from transforms.storage import TEMPORARY, join, local_path, scheme_of, storage_for
 
@@ -92,7 +93,7 @@ def check_files(output: str, manifest: Manifest) -> Iterator[Problem]:
     """Every listed file is there, and nothing else; no unfinished file anywhere."""
     storage = storage_for(output)
     listed = {shard.name for shard in manifest.shards}
-    listed |= {f"ledger/{unit:06d}.parquet" for unit in range(len(manifest.inputs))}
+    listed |= {ledger_name(unit) for unit in range(len(manifest.inputs))}
     present = {
         f"{folder}/{file.uri.rpartition('/')[2]}"
         for folder in ("shards", "ledger")

@@ -62,6 +62,11 @@ def ledger_schema(measures: Mapping[str, Measure]) -> pa.Schema:
     return pa.schema([*IDENTITY, *FATE, *PICTURE, *TEXT, *columns, ("record", pa.binary())])
 
 
+def ledger_name(unit: int) -> str:
+    """A unit's file below the output."""
+    return f"ledger/{unit:06d}.parquet"
+
+
 def format_row(sample: Sample, measures: Mapping[str, Measure]) -> dict[str, Any]:
     """One ledger row. Measures come from the sample, its first picture and its chosen caption, in that order."""
     picture = next(iter(pictures(sample)), None)

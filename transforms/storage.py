@@ -21,6 +21,7 @@ from typing import BinaryIO, Protocol
 from urllib.parse import unquote
 
 import msgspec
+from msgspec.structs import replace
 
 TEMPORARY = ".tmp-"
 """What every unfinished file's name begins with: hidden from `list` and from globs."""
@@ -58,7 +59,7 @@ class Storage(Protocol):
     def stat(self, uri: str) -> FileStat: ...
 
     def list(self, folder: str) -> Files:
-        """The finished files directly in `folder`, by URI; none where there is no such folder."""
+        """The finished files directly in `folder`, each as `join(folder, name)`; none where there is no such folder."""
 
     def match(self, pattern: str) -> Files:
         """The files whose URI is or matches `pattern` (`*` within a name, `**` over folders), by URI."""
@@ -113,7 +114,9 @@ class LocalStorage:
         if not os.path.isdir(path):
             return []
         names = sorted(name for name in os.listdir(path) if not name.startswith(TEMPORARY))
-        return [self.stat(os.path.join(path, name)) for name in names if os.path.isfile(os.path.join(path, name))]
+        found = [(name, os.path.join(path, name)) for name in names]
+        # Spelled as the folder was asked for: whoever compares with `join(folder, name)` must find them equal.
+        return [replace(self.stat(file), uri=join(folder, name)) for name, file in found if os.path.isfile(file)]
 
     def match(self, pattern: str) -> Files:
         path = local_path(pattern)

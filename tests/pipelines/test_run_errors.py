@@ -13,8 +13,9 @@ import pytest
 
 pytest.importorskip("apache_beam")
 
+from pipelines.cli import main
 from tests.pipelines.small_run import write_pool
-from tests.pipelines.whole_runs import QUICK, ROOT, arguments, run_apart, run_here, standing
+from tests.pipelines.whole_runs import QUICK, ROOT, arguments, run_apart, run_here, shards_of, standing
 from tests.world.raw_shards import pack
 
 pytestmark = pytest.mark.beam
@@ -168,3 +169,11 @@ def test_a_limit_reads_no_more(pool, tmp_path, limit, read, inputs):
     assert run_here(pool, tmp_path, *QUICK, *LENIENT, "--limit", str(limit)) == 0
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert (manifest["counts"]["read"], len(manifest["inputs"])) == (read, inputs)
+
+
+def test_an_output_given_as_a_file_uri(pool, tmp_path):
+    out = tmp_path / "out"
+    assert run_here(pool, f"file://{out}", *QUICK, *LENIENT) == 0
+    assert run_here(pool, tmp_path / "plain", *QUICK, *LENIENT) == 0
+    assert shards_of(out) == shards_of(tmp_path / "plain")
+    assert main(["verify", f"file://{out}"]) == 0

@@ -102,6 +102,12 @@ def test_list_is_flat_and_sorted(tmp_path: Path) -> None:
     assert STORAGE.list(str(tmp_path / "nothing")) == []
 
 
+def test_list_spells_its_files_as_the_folder_was_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").touch()
+    for folder in (str(tmp_path), f"{tmp_path}/", f"file://{tmp_path}"):
+        assert [file.uri for file in LocalStorage().list(folder)] == [join(folder, "a.tar")]
+
+
 def test_match_takes_globs_and_plain_names(tmp_path: Path) -> None:
     for name in ("b.tar", "a.tar", "deep/er/c.tar", "x[1].tar"):
         STORAGE.write(str(tmp_path / name), b"")

@@ -14,7 +14,7 @@ from apache_beam.pvalue import PCollection
 
 from transforms.beam.verbs import Labelled, Rows, Site, open_site
 from transforms.fingerprints import fingerprint
-from transforms.ledger import Measure, ledger_schema, ledger_table
+from transforms.ledger import Measure, ledger_name, ledger_schema, ledger_table
 from transforms.loaded import batched
 from transforms.records import Sample, encode_sample
 from transforms.rows import Fold, RowsRef, joined_sidecars, rows_of, sidecar_uri
@@ -52,7 +52,7 @@ class WriteLedger(Labelled):
 
 
 def ledger_uri(output: str, unit: int) -> str:
-    return join(output, "ledger", f"{unit:06d}.parquet")
+    return join(output, ledger_name(unit))
 
 
 class SettleUnit(beam.DoFn):
