@@ -22,7 +22,11 @@ BASE = [
     "xxhash>=3.5",
 ]
 MODELS = ["torch>=2.13", "torchvision>=0.28", "open_clip_torch>=3.3,<4", "safetensors>=0.6"]
+OBJECTS = "obstore>=0.12,<0.13"
 TEST = [
+    OBJECTS,
+    "apache-beam[gcp]",
+    "atheris>=3",
     "boto3",
     "hypothesis",
     "mlcroissant",
@@ -52,8 +56,8 @@ setup(
     install_requires=BASE,
     extras_require={
         "models": MODELS,
-        "aws": ["apache-beam[aws]"],
-        "gcp": ["apache-beam[gcp]"],
+        "aws": [OBJECTS, "boto3"],
+        "gcp": [OBJECTS, "apache-beam[gcp]"],
         "test": TEST,
     },
     entry_points={"console_scripts": ["beamsift=pipelines.cli:main"]},

@@ -38,8 +38,8 @@ class LedgerRow(NamedTuple):
 
 
 def reach(output: str) -> None:
-    """Makes remote outputs readable. Beam is imported only for those: it takes seconds."""
-    if scheme_of(output) not in ("", "file"):
+    """Makes outputs readable that only Beam can read. It is imported for those alone: that takes seconds."""
+    if scheme_of(output) not in ("", "file", "s3", "gs"):
         from transforms.beam.storage import register
 
         register()

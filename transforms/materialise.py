@@ -1,6 +1,8 @@
 """From a reference to bytes: the one way a picture's bytes are read again after its scan.
 
-A `SpanReader` keeps the last few files open, because plans visit spans in the order of their files.
+A `SpanReader` keeps the last few files open, because plans visit spans in the order of their files. Of remote files it
+reads neighbours in one request, where it was told what will be asked for (transforms/ranges.py). What cannot be cut is
+read as it is: a Parquet column chunk in one request, a tar.gz once as a whole.
 Left out on purpose: decoding (transforms/pictures.py). `RECIPES` is empty until a pipeline makes pictures.
 """
 
@@ -8,13 +10,17 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol
 
 from transforms.parquet_reader import Broken, picture_bytes, read_column
+from transforms.ranged_file import RangedFile
+from transforms.ranges import Costs, Place
 from transforms.records import Recipe, Span
-from transforms.storage import Storage, local_path, read_range, storage_for
+from transforms.run_reader import RunReader
+from transforms.staging import stage_column
+from transforms.storage import Storage, StoreUnavailable, local_path, read_range, scheme_of, storage_for
 from transforms.tar_reader import OpenTar, open_tar
 
 RECIPES: dict[str, Callable[[Recipe, SpanReader], bytes]] = {}
@@ -35,11 +41,17 @@ class SpanReader:
     """
 
     def __init__(
-        self, staging: str, *, storage_of: Callable[[str], Storage] = storage_for, open_files: int = 4
+        self,
+        staging: str,
+        *,
+        storage_of: Callable[[str], Storage] = storage_for,
+        open_files: int = 4,
+        costs: Costs | None = None,
     ) -> None:
         self._staging = staging
         self._storage_of = storage_of
         self._open_files = open_files
+        self._runs = RunReader(storage_of, costs)
         self._sources: OrderedDict[tuple[str, str], _Source] = OrderedDict()
 
     def __enter__(self) -> SpanReader:
@@ -48,11 +60,18 @@ class SpanReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._runs.close()
         while self._sources:
             self._sources.popitem()[1].close()
 
+    def expect(self, sources: Iterable[Span | Recipe]) -> None:
+        """What will be read, in order: spans of remote files then come in merged requests. Others cost one each."""
+        self._runs.expect(_place(span) for source in sources for span in _spans(source) if _is_ranged(span))
+
     def read(self, span: Span) -> bytes:
         """The span's bytes; OSError with expected and found where they are not there (any more)."""
+        if self._runs.planned and (data := self._runs.read(_place(span))) is not None:
+            return data
         key = (span.uri, span.container)
         if key not in self._sources:
             while len(self._sources) >= self._open_files:
@@ -76,11 +95,29 @@ def materialise(source: Span | Recipe, spans: SpanReader) -> bytes:
     return RECIPES[source.function](source, spans)
 
 
+def _spans(source: Span | Recipe) -> Iterator[Span]:
+    if isinstance(source, Span):
+        yield source
+    else:
+        yield from source.inputs
+
+
+def _is_ranged(span: Span) -> bool:
+    """Whether the span is a byte range of a file that is not on this machine."""
+    return span.container in ("tar", "file") and scheme_of(span.uri) not in ("", "file")
+
+
+def _place(span: Span) -> Place:
+    return Place(span.uri, span.start, span.end)
+
+
 class _File:
     """A file whose spans are byte ranges: `tar` and `file`."""
 
     def __init__(self, storage: Storage, uri: str, staging: str) -> None:
         self._file: BinaryIO = storage.open(uri)
+        if isinstance(self._file, RangedFile):
+            self._file.expect_exact_reads()
 
     def read(self, span: Span) -> bytes:
         return read_range(self._file, span.uri, span.start, span.end)
@@ -111,10 +148,13 @@ class _GzipTar:
 
 
 class _Parquet:
-    """A Parquet file: spans are rows; a row group's column is read once and kept until another one is asked for."""
+    """A Parquet file: spans are rows; a row group's column is read once and kept until another one is asked for.
+
+    Of a remote file a column chunk is one request, into an unnamed file.
+    """
 
     def __init__(self, storage: Storage, uri: str, staging: str) -> None:
-        self._file: BinaryIO = storage.open(uri)
+        self._storage, self._uri, self._staging = storage, uri, staging
         self._column = ""
         self._first = 0
         self._values: Any = ()
@@ -124,18 +164,29 @@ class _Parquet:
         try:
             if self._column != span.member or not 0 <= span.start - self._first < len(self._values):
                 self._values = ()
-                self._first, self._values = read_column(self._file, span.start, span.member)
+                with self._open(span) as file:
+                    self._first, self._values = read_column(file, span.start, span.member)
                 self._column = span.member
             data = picture_bytes(self._values[span.start - self._first])
+        except StoreUnavailable:
+            raise
         except (*Broken, KeyError) as error:
             raise OSError(f"{place}: expected a picture in column {span.member!r}, found: {error}") from error
         if data is None:
             raise OSError(f"{place}: expected bytes in column {span.member!r}, found none")
         return bytes(data)
 
+    def _open(self, span: Span) -> BinaryIO:
+        if scheme_of(self._uri) in ("", "file"):
+            return self._storage.open(self._uri)
+        path = stage_column(self._storage, self._uri, (span.start, span.member), self._staging)
+        try:
+            return open(path, "rb")
+        finally:
+            os.unlink(path)
+
     def close(self) -> None:
         self._values = ()
-        self._file.close()
 
 
 _SOURCES: dict[str, Callable[[Storage, str, str], _Source]] = {

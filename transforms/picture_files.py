@@ -12,7 +12,7 @@ from typing import Any
 from configs.schema.caption import ReadRules
 from transforms.raw_sample import RawSample, add_large_picture, add_picture
 from transforms.records import Failure, Span
-from transforms.storage import folder_of, join, local_path, scheme_of, storage_for
+from transforms.storage import StoreUnavailable, folder_of, join, local_path, scheme_of, storage_for
 
 
 def add_picture_files(raw: RawSample, paths: Any, place: str, rules: ReadRules) -> None:
@@ -37,6 +37,8 @@ def _add_file(raw: RawSample, path: str, place: str, rules: ReadRules) -> None:
             add_large_picture(raw, span, size, rules)
         else:
             add_picture(raw, span, storage.read(uri, 0, size), rules)
+    except StoreUnavailable:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         message = f"expected a readable file at {path!r} in the folder of the index, found: {error}"
         raw.failures.append(Failure("FileMissing", message, place))

@@ -5,8 +5,10 @@ Left out on purpose: formats (tar_reader, parquet_reader, folder_reader) and sto
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Literal
@@ -20,7 +22,8 @@ from transforms.loaded import Loaded
 from transforms.parquet_reader import Broken, read_parquet, row_groups
 from transforms.raw_sample import load_failure
 from transforms.records import Failure, Unit
-from transforms.storage import FileStat, Storage, local_path, scheme_of, storage_for
+from transforms.staging import stage_unit
+from transforms.storage import FileStat, Storage, StoreUnavailable, local_path, scheme_of, storage_for
 from transforms.tar_reader import read_tar
 
 Kind = Literal["tar", "parquet", "folder"]
@@ -33,16 +36,23 @@ KINDS: dict[str, Kind] = {
     ".csv": "folder",
 }
 """The kind of a file by the end of its name, in any case."""
+OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""A full disk and its like: the next machine, or the next try, may read the file well."""
 
 
 def read_unit(path: str, unit: Unit, rules: ReadRules, staging: str) -> Iterator[Loaded]:
-    """The rows of a unit whose file lies at the local `path`. An OSError ends them with one UnitUnreadable row."""
+    """The rows of a unit whose file lies at the local `path`. An OSError ends them with one UnitUnreadable row.
+
+    One that says nothing of the file, a StoreUnavailable or a full disk, goes up.
+    """
     rows = _READERS[unit.kind](path, unit, rules, staging)
     position = 0
     while True:
         try:  # around one step: an OSError of the consumer is none of ours
             row = next(rows, None)
         except OSError as error:
+            if not _is_of_file(error):
+                raise
             yield _unreadable(unit, position, error)
             return
         if row is None:
@@ -52,7 +62,8 @@ def read_unit(path: str, unit: Unit, rules: ReadRules, staging: str) -> Iterator
 
 
 def read_input(unit: Unit, rules: ReadRules, staging: str) -> Iterator[Loaded]:
-    """The rows of a unit wherever its file lies, `unit.limit` at most; a remote file is fetched while it is read."""
+    """The rows of a unit wherever its file lies, `unit.limit` at most; of a remote file a copy lies in `staging`
+    while it is read."""
     rows = _read_fetched(unit, rules, staging)
     return rows if unit.limit < 0 else islice(rows, unit.limit)
 
@@ -71,15 +82,22 @@ def limit_units(units: list[Unit], limit: int, rules: ReadRules, staging: str) -
 
 def _read_fetched(unit: Unit, rules: ReadRules, staging: str) -> Iterator[Loaded]:
     try:
-        path = storage_for(unit.uri).fetch(unit.uri, staging)
+        path = stage_unit(storage_for(unit.uri), unit, staging)
     except OSError as error:
+        if not _is_of_file(error):
+            raise
         yield _unreadable(unit, 0, error)
         return
     try:
         yield from read_unit(path, unit, rules, staging)
     finally:
         if path != local_path(unit.uri):
-            os.unlink(path)
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def _is_of_file(error: OSError) -> bool:
+    return not isinstance(error, StoreUnavailable) and error.errno not in OF_THE_MACHINE
 
 
 def _unreadable(unit: Unit, position: int, error: OSError) -> Loaded:
@@ -95,7 +113,7 @@ def list_units(inputs: list[str], rules: ReadRules, storage_of: Callable[[str], 
     found: dict[str, tuple[FileStat, Storage]] = {}
     for pattern in inputs:
         storage = _storage(pattern, storage_of)
-        files = storage.match(pattern)
+        files = _match(storage, pattern)
         if not files:
             raise ConfigError(f"input {pattern!r}: expected at least one file, found none")
         for file in files:
@@ -116,6 +134,15 @@ def _storage(pattern: str, storage_of: Callable[[str], Storage]) -> Storage:
     try:
         return storage_of(pattern)
     except (ValueError, ImportError) as error:
+        raise ConfigError(f"input {pattern!r}: {error}") from error
+
+
+def _match(storage: Storage, pattern: str) -> list[FileStat]:
+    try:
+        return storage.match(pattern)
+    except StoreUnavailable:
+        raise
+    except OSError as error:  # no such bucket, no leave to list it, no keys
         raise ConfigError(f"input {pattern!r}: {error}") from error
 
 
@@ -144,6 +171,8 @@ def _parquet_parts(file: FileStat, storage: Storage, rules: ReadRules) -> list[t
     try:
         with storage.open(file.uri) as source:
             return row_groups(source)
+    except StoreUnavailable:
+        raise
     except Broken:
         return []
 
@@ -152,6 +181,8 @@ def _folder_parts(file: FileStat, storage: Storage, rules: ReadRules) -> list[tu
     try:
         with storage.open(file.uri) as source:
             return split_records(source, rules.rows_per_chunk, table=is_csv(file.uri))
+    except StoreUnavailable:
+        raise
     except OSError:
         return []
 

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from transforms.ranged_file import RangedFile
 from transforms.storage import Storage
 
 ROWS_PER_BATCH = 512
@@ -59,22 +60,28 @@ def create_sidecar(storage: Storage, uri: str, fingerprint: str) -> Iterator[Sid
 
 
 def read_totals(storage: Storage, uri: str, fingerprint: str | None = None) -> dict[str, Any] | None:
-    """Totals of the sidecar at `uri`; None where there is none, or one that something else made."""
-    if not storage.exists(uri):
+    """Totals of the sidecar at `uri`; None where there is none, or one that something else made.
+
+    Of an object one request: the totals lie beside the footer, in what is fetched with the size.
+    """
+    try:
+        with storage.open(uri) as file, _open(file, uri) as reader:
+            if fingerprint is not None and _fingerprint(reader) != fingerprint:
+                return None
+            return _totals(reader)
+    except FileNotFoundError:
         return None
-    with storage.open(uri) as file, _open(file, uri) as reader:
-        if fingerprint is not None and _fingerprint(reader) != fingerprint:
-            return None
-        _, metadata = reader.get_batch_with_custom_metadata(reader.num_record_batches - 1)
-        return dict(json.loads(metadata[b"totals"]))
 
 
 def read_records(storage: Storage, uri: str, start: int = 0, count: int | None = None) -> Iterator[bytes]:
     """Records `start` to `start + count` (to the end where None), reading only the batches they lie in."""
-    with storage.open(uri) as file, _open(file, uri) as reader:
+    with storage.open(uri) as file, _open(file, uri, whole=count is None) as reader:
         last = reader.num_record_batches - 1
         stop = last * ROWS_PER_BATCH if count is None else start + count
-        for index in range(start // ROWS_PER_BATCH, min(last, -(-stop // ROWS_PER_BATCH))):
+        batches = range(start // ROWS_PER_BATCH, min(last, -(-stop // ROWS_PER_BATCH)))
+        if isinstance(file, RangedFile) and (rows := _totals(reader)["rows"]):
+            file.expect(min(rows, len(batches) * ROWS_PER_BATCH) * file.size() // rows)
+        for index in batches:
             first = index * ROWS_PER_BATCH
             column = reader.get_batch(index).column(0)
             yield from column.slice(max(0, start - first), stop - max(first, start)).to_pylist()
@@ -93,13 +100,20 @@ class Clock:
         }
 
 
-def _open(file: BinaryIO, uri: str) -> Any:
+def _open(file: BinaryIO, uri: str, *, whole: bool = False) -> Any:
+    if whole and isinstance(file, RangedFile):
+        file.begin_whole()
     try:
         return pa.ipc.open_file(file)
     except pa.ArrowInvalid as error:
         raise OSError(
             f"{uri}: expected a whole sidecar, found a damaged one ({error}); delete it and run again"
         ) from error
+
+
+def _totals(reader: Any) -> dict[str, Any]:
+    _, metadata = reader.get_batch_with_custom_metadata(reader.num_record_batches - 1)
+    return dict(json.loads(metadata[b"totals"]))
 
 
 def _fingerprint(reader: Any) -> str:

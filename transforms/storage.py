@@ -1,7 +1,7 @@
 """Where files lie: a small storage protocol, and the local file system behind it.
 
-A URI without a scheme, or with file://, is a local path. Any other scheme is served only after somebody has put a
-factory for it into `REMOTE`; transforms/beam/storage.py does so for s3, gs and hdfs.
+A URI without a scheme, or with file://, is a local path; s3:// and gs:// are transforms/object_store.py. Another scheme
+is served only after somebody has put a factory for it into `REMOTE`; transforms/beam/storage.py does so for hdfs.
 Left out on purpose: retries and credentials (the remote storages' business), fsync (the manifest is the commit, and a
 shard that a power cut emptied fails its sha256).
 """
@@ -17,6 +17,7 @@ import stat as modes
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote
 
@@ -26,6 +27,13 @@ from msgspec.structs import replace
 TEMPORARY = ".tmp-"
 """What every unfinished file's name begins with: hidden from `list` and from globs."""
 COPY_BYTES = 1 << 20
+
+
+class StoreUnavailable(OSError):
+    """A passing fault of a store that outlived all retries: 5xx, throttling, a time-out, a cut connection.
+
+    It says nothing about the file, so it is never a bad input: readers let it through, and it stops the run.
+    """
 
 
 class FileStat(msgspec.Struct, frozen=True, order=True):
@@ -44,15 +52,21 @@ class Storage(Protocol):
     """What the pipelines ask of a storage. Whatever goes wrong with a file is an OSError naming its URI."""
 
     def open(self, uri: str) -> BinaryIO:
-        """A seekable file for reading."""
+        """A seekable file for reading. An object store may say only at the first read that there is none."""
 
     def read(self, uri: str, start: int, end: int) -> bytes:
         """Exactly the bytes `[start, end)`; OSError with expected and found where the file is shorter."""
+
+    def stream(self, uri: str, start: int, end: int) -> Iterator[bytes]:
+        """The same bytes in pieces, in one request: for ranges that need not be in memory at once."""
 
     def create(self, uri: str) -> AbstractContextManager[BinaryIO]:
         """A file for writing that appears whole under its name when the block ends well, and not at all otherwise."""
 
     def write(self, uri: str, data: bytes) -> None: ...
+
+    def claim(self, uri: str, data: bytes) -> bool:
+        """Writes `data` only where no file stands, whole or not at all; False where one does. One of many wins."""
 
     def exists(self, uri: str) -> bool: ...
 
@@ -81,13 +95,14 @@ class LocalStorage:
         with self.open(uri) as file:
             return read_range(file, uri, start, end)
 
+    def stream(self, uri: str, start: int, end: int) -> Iterator[bytes]:
+        with self.open(uri) as file:
+            yield from read_pieces(file, uri, start, end)
+
     @contextmanager
     def create(self, uri: str) -> Iterator[BinaryIO]:
         path = local_path(uri)
-        folder, name = os.path.split(path)
-        os.makedirs(folder or ".", exist_ok=True)
-        # 200: a name may have 255 bytes on the common file systems, and prefix and suffix need 38 of them.
-        temporary = os.path.join(folder, f"{TEMPORARY}{name[:200]}.{uuid.uuid4().hex}")
+        temporary = _temporary(path)
         try:
             with open(temporary, "xb") as file:
                 yield file
@@ -100,6 +115,20 @@ class LocalStorage:
     def write(self, uri: str, data: bytes) -> None:
         with self.create(uri) as file:
             file.write(data)
+
+    def claim(self, uri: str, data: bytes) -> bool:
+        path = local_path(uri)
+        temporary = _temporary(path)
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+            os.link(temporary, path)  # unlike a rename it fails where the name is taken
+        except FileExistsError:
+            return False
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+        return True
 
     def exists(self, uri: str) -> bool:
         return os.path.isfile(local_path(uri))
@@ -131,7 +160,14 @@ class LocalStorage:
         return _regular(local_path(uri))
 
 
-REMOTE: dict[str, Callable[[], Storage]] = {}
+def _objects(scheme: str) -> Storage:
+    # Imported when it is asked for: obstore is an extra, and a local run needs none of it.
+    from transforms.object_store import ObjectStorage
+
+    return ObjectStorage(scheme)
+
+
+REMOTE: dict[str, Callable[[], Storage]] = {scheme: partial(_objects, scheme) for scheme in ("s3", "gs")}
 """Factories of the storages other than the local one, by scheme."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -147,7 +183,7 @@ def storage_for(uri: str) -> Storage:
         known = ", ".join(f"{name}://" for name in sorted(REMOTE)) or "none"
         raise ValueError(
             f"{uri}: expected a local path or one of the registered schemes ({known}), found {scheme}://; "
-            "s3, gs and hdfs come with transforms.beam.storage.register() and apache-beam[aws], [gcp] or [hadoop]"
+            "hdfs comes with transforms.beam.storage.register() and apache-beam[hadoop]"
         )
     return REMOTE[scheme]()
 
@@ -186,13 +222,34 @@ def read_range(file: BinaryIO, uri: str, start: int, end: int) -> bytes:
     return data
 
 
+def read_pieces(file: BinaryIO, uri: str, start: int, end: int) -> Iterator[bytes]:
+    """As `read_range`, a piece at a time."""
+    while start < end:
+        piece = min(end, start + COPY_BYTES)
+        yield read_range(file, uri, start, piece)
+        start = piece
+
+
+def copy_path(uri: str, folder: str) -> str:
+    """Where a copy of `uri` goes in `folder`. Two who copy one file never share: one would remove the other's."""
+    name = f"{hashlib.blake2b(uri.encode(), digest_size=8).hexdigest()}-{uuid.uuid4().hex[:8]}"
+    return os.path.join(folder, f"{name}-{uri.rpartition('/')[2][-100:]}")
+
+
 def download(storage: Storage, uri: str, folder: str) -> str:
-    """A copy of a remote file in `folder`, read from start to end; its name begins with a hash of the URI."""
-    name = f"{hashlib.blake2b(uri.encode(), digest_size=8).hexdigest()}-{uri.rpartition('/')[2][-100:]}"
-    path = os.path.join(folder, name)
+    """A copy of a remote file in `folder`, read from start to end."""
+    path = copy_path(uri, folder)
     with storage.open(uri) as source, _LOCAL.create(path) as target:
         shutil.copyfileobj(source, target, COPY_BYTES)
     return path
+
+
+def _temporary(path: str) -> str:
+    """An unfinished file's name beside `path`, whose folder is made."""
+    folder, name = os.path.split(path)
+    os.makedirs(folder or ".", exist_ok=True)
+    # 200: a name may have 255 bytes on the common file systems, and prefix and suffix need 38 of them.
+    return os.path.join(folder, f"{TEMPORARY}{name[:200]}.{uuid.uuid4().hex}")
 
 
 def _regular(path: str) -> str:

@@ -137,9 +137,26 @@ def test_download_copies_under_a_name_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_scheme_without_a_factory_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(REMOTE, "s3", raising=False)
-    with pytest.raises(ValueError, match=r"found s3://.*apache-beam\[aws\]"):
-        storage_for("s3://bucket/a.tar")
+    monkeypatch.delitem(REMOTE, "hdfs", raising=False)
+    with pytest.raises(ValueError, match=r"found hdfs://.*apache-beam\[hadoop\]"):
+        storage_for("hdfs://host/a.tar")
+
+
+def test_a_claim_is_won_once(tmp_path: Path) -> None:
+    path = str(tmp_path / "deep" / "claim")
+    assert STORAGE.claim(path, b"mine")
+    assert not STORAGE.claim(path, b"yours")
+    assert Path(path).read_bytes() == b"mine"
+    assert os.listdir(tmp_path / "deep") == ["claim"]
+
+
+def test_a_stream_is_the_range_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transforms.storage.COPY_BYTES", 3)
+    (tmp_path / "a").write_bytes(b"0123456789")
+    assert list(STORAGE.stream(str(tmp_path / "a"), 1, 8)) == [b"123", b"456", b"7"]
+    assert list(STORAGE.stream(str(tmp_path / "a"), 4, 4)) == []
+    with pytest.raises(OSError, match="expected 3 bytes, found 2"):
+        list(STORAGE.stream(str(tmp_path / "a"), 2, 11))
 
 
 def test_a_registered_scheme_is_served(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,9 @@
-"""Object stores and HDFS as a Storage, through Beam's FileSystems.
+"""HDFS as a Storage, through Beam's FileSystems.
 
-Options (`--s3_endpoint_url`, `--s3_region_name`, `--hdfs_host`, …) are Beam's own; Beam hands them to FileSystems when
-a Pipeline is made and in each worker, and whoever works outside a pipeline calls `FileSystems.set_options` first.
-Left out on purpose: FileSystems.rename, which is copy and delete on an object store. A file is spooled locally and sent
-straight to its final name, because an object appears only when its upload is complete.
+Options (`--hdfs_host`, `--hdfs_port`, `--hdfs_user`) are Beam's own; Beam hands them to FileSystems when a Pipeline is
+made and in each worker, and whoever works outside a pipeline calls `FileSystems.set_options` first.
+Left out on purpose: s3:// and gs://, which need no Beam (transforms/object_store.py), and FileSystems.rename: a file is
+spooled locally and sent to its final name, and an upload that fails is deleted.
 """
 
 from __future__ import annotations
@@ -19,22 +19,29 @@ from typing import Any, BinaryIO, cast
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
-from transforms.storage import COPY_BYTES, REMOTE, TEMPORARY, Files, FileStat, Storage, download, join, read_range
+from transforms.storage import (
+    COPY_BYTES,
+    REMOTE,
+    TEMPORARY,
+    Files,
+    FileStat,
+    Storage,
+    download,
+    join,
+    read_pieces,
+    read_range,
+)
 
 # scheme: (package Beam needs for it, what to install)
-REQUIRED = {
-    "s3": ("boto3", "apache-beam[aws]"),
-    "gs": ("google.cloud.storage", "apache-beam[gcp]"),
-    "hdfs": ("hdfs", "apache-beam[hadoop]"),
-}
+REQUIRED = {"hdfs": ("hdfs", "apache-beam[hadoop]")}
 SPOOL_BYTES = 64 << 20
 """Up to here a file waits in memory, above it in a temporary file."""
 READ_BYTES = 64 << 10
-"""Beam's own S3 reader fetches 16 MiB for each seek; spans are mostly smaller than a tenth of that."""
+"""Beam's own readers fetch 16 MiB for each seek; spans are mostly smaller than a tenth of that."""
 
 
 def register() -> None:
-    """Makes `storage_for` serve s3://, gs:// and hdfs://. Repeated calls change nothing."""
+    """Makes `storage_for` serve hdfs:// too. Repeated calls change nothing."""
     REMOTE.update({scheme: _factory(scheme) for scheme in REQUIRED})
 
 
@@ -60,11 +67,17 @@ class BeamStorage:
 
     def open(self, uri: str) -> BinaryIO:
         with _as_os_error(uri):
+            if not FileSystems.exists(uri):
+                raise FileNotFoundError(f"{uri}: expected a file, found none")
             return io.BufferedReader(_Ranges(_open(uri), uri), READ_BYTES)
 
     def read(self, uri: str, start: int, end: int) -> bytes:
         with self.open(uri) as file:
             return read_range(file, uri, start, end)
+
+    def stream(self, uri: str, start: int, end: int) -> Iterator[bytes]:
+        with self.open(uri) as file:
+            yield from read_pieces(file, uri, start, end)
 
     @contextmanager
     def create(self, uri: str) -> Iterator[BinaryIO]:
@@ -78,6 +91,13 @@ class BeamStorage:
     def write(self, uri: str, data: bytes) -> None:
         with self.create(uri) as file:
             file.write(data)
+
+    def claim(self, uri: str, data: bytes) -> bool:
+        """Not atomic: Beam's FileSystems have no write that fails where a file stands."""
+        if self.exists(uri):
+            return False
+        self.write(uri, data)
+        return True
 
     def exists(self, uri: str) -> bool:
         with _as_os_error(uri):
@@ -159,7 +179,7 @@ def _stat(file: FileMetadata) -> FileStat:
 
 @contextmanager
 def _as_os_error(uri: str) -> Iterator[None]:
-    """Beam lets each client's own errors through (S3ClientError is not an OSError); readers know OSError only."""
+    """Beam lets each client's own errors through (HdfsError is not an OSError); readers know OSError only."""
     try:
         yield
     except (OSError, ImportError):

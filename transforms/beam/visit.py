@@ -17,12 +17,15 @@ from apache_beam.utils.shared import Shared
 
 from transforms.beam.verbs import Labelled, Rows, Site, open_site
 from transforms.fingerprints import fingerprint
-from transforms.loaded import Loaded, batched
+from transforms.loaded import Loaded
 from transforms.materialise import SpanReader, materialise
 from transforms.pictures import decode
-from transforms.records import Picture, Sample, encode_sample
+from transforms.records import Picture, Sample, encode_sample, pictures
 from transforms.rows import Fold, Join, RowsRef, rows_of, sidecar_uri, staging_folder, with_sidecar
 from transforms.sidecars import Clock, SidecarWriter, create_sidecar, read_totals
+
+BATCH_PIXELS = 1 << 27
+"""Of all pictures of a batch: 400 MB decoded, 512 x 512 for each of 512 rows."""
 
 
 class Model(Protocol):
@@ -50,8 +53,30 @@ class Visit(Labelled):
 
     def extend(self, rows: Rows) -> Rows:
         visited = beam.ParDo(VisitUnit(self, rows.site, rows.fold)).with_output_types(RowsRef)
-        refs = rows.refs | self.label >> visited.with_resource_hints(**self.resource_hints)
+        if self.resource_hints:
+            # Dataflow may fuse across hints, and gives all it fused the union of them; a shuffle stops it (its guide
+            # on right fitting). Without, the duplicates' answers and the ledger would run on machines with a GPU.
+            refs = rows.refs | f"{self.label}Before" >> beam.Reshuffle()
+            refs = refs | self.label >> visited.with_resource_hints(**self.resource_hints)
+            refs = refs | f"{self.label}After" >> beam.Reshuffle()
+        else:
+            refs = rows.refs | self.label >> visited
         return replace(rows, refs=refs, fold=(*rows.fold, Join(self.model.name, self.apply)))
+
+
+def cut_batches(alive: Sequence[Sample], size: int) -> Iterator[list[Sample]]:
+    """Batches of at most `size` rows in order, fewer where their pictures together have over BATCH_PIXELS."""
+    batch: list[Sample] = []
+    pixels = 0
+    for sample in alive:
+        more = sum((picture.width or 0) * (picture.height or 0) for picture in pictures(sample))
+        if batch and (len(batch) == size or pixels + more > BATCH_PIXELS):
+            yield batch
+            batch, pixels = [], 0
+        batch.append(sample)
+        pixels += more
+    if batch:
+        yield batch
 
 
 class VisitUnit(beam.DoFn):
@@ -92,7 +117,8 @@ class VisitUnit(beam.DoFn):
         """Decoded batches, the next one being decoded while the model works on this one."""
         with SpanReader(staging_folder(self._site.output)) as spans, ThreadPoolExecutor(1) as pool:
             waiting: Future[list[Loaded]] | None = None
-            for batch in batched(alive, self._visit.batch_size):
+            spans.expect(piece.source for sample in alive for piece in sample.pieces if isinstance(piece, Picture))
+            for batch in cut_batches(alive, self._visit.batch_size):
                 ready, waiting = waiting, pool.submit(self._load_batch, batch, spans)
                 if ready is not None:
                     yield ready.result()

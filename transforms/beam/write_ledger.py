@@ -100,10 +100,11 @@ def stage_seconds(ref: RowsRef, storage: Storage) -> dict[str, dict[str, float]]
 
 
 def ledger_fingerprint(storage: Storage, uri: str) -> str | None:
-    if not storage.exists(uri):
+    try:
+        with storage.open(uri) as file:
+            return str((pq.read_schema(file).metadata or {}).get(b"fingerprint", b"").decode())
+    except FileNotFoundError:
         return None
-    with storage.open(uri) as file:
-        return str((pq.read_schema(file).metadata or {}).get(b"fingerprint", b"").decode())
 
 
 def reason(sample: Sample) -> str:
