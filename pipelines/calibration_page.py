@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.charts import Cut, Series, bin_counts, choose_edges, histogram_svg
+from pipelines.report_pages.frame import POLICY
 from pipelines.report_pages.markup import esc, foreign, section, table
 from transforms.calibration import Interval, Labels, Scores
 
@@ -121,6 +122,7 @@ def format_page(found: Calibration) -> str:
     settings = table(("setting", "value"), [[esc(name), foreign(value)] for name, value in found.settings.items()])
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>beamsift calibration</title>'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>'
         f"<h1>Relevance threshold</h1><p>{esc(explain(found))}</p><p><code>{esc(setting(found))}</code></p>"
         f"{figures}<p class='lead'>{esc(_meaning(found))}</p>{charts}"

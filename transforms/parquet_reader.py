@@ -9,6 +9,7 @@ Left out on purpose: nested and binary columns other than the picture, several p
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
@@ -18,6 +19,7 @@ import pyarrow.types as types
 
 from configs.schema.caption import ReadRules
 from transforms.loaded import Loaded
+from transforms.parquet_pages import batch_rows
 from transforms.picture_files import add_picture_files
 from transforms.raw_sample import (
     RawSample,
@@ -31,7 +33,9 @@ from transforms.raw_sample import (
 from transforms.records import Failure, Span, Unit
 
 BATCH_BYTES = 16 << 20
-"""Bytes of rows decoded at a time, by the row group's average; row groups of pictures reach gigabytes."""
+"""Bytes of rows decoded at a time, by the row group's pages; row groups of pictures reach gigabytes."""
+WINDOW_BYTES = 1 << 30
+"""Bytes of one column held for reading spans again. Row groups of pictures are mostly smaller."""
 BUFFER_BYTES = 1 << 20
 Broken = (pa.ArrowException, OSError, UnicodeDecodeError)
 """What pyarrow raises for damaged files: OSError among them, for a bad page or a bad footer."""
@@ -78,11 +82,31 @@ def read_parquet(path: str, unit: Unit, rules: ReadRules) -> Iterator[Loaded]:
 
 
 def read_column(file: BinaryIO, row: int, column: str) -> tuple[int, pa.ChunkedArray]:
-    """(first row, column) of the row group that holds `row`: what reading a span's bytes again takes."""
+    """(first row, column) of the row group that holds `row`, or of WINDOW_BYTES around it: for reading spans again.
+
+    pyarrow's error or OSError where the file is damaged or short, KeyError where it has no such column.
+    """
     for part, (start, end) in enumerate(row_groups(file)):
         if start <= row < end:
-            return start, pq.ParquetFile(file).read_row_group(part, columns=[column]).column(column)
+            return _read_window(file, (part, start), row, column)
     raise OSError(f"expected row {row} in the file, found none of that number")
+
+
+def _read_window(file: BinaryIO, group: tuple[int, int], row: int, column: str) -> tuple[int, pa.ChunkedArray]:
+    (part, first), held = group, 0
+    parquet = pq.ParquetFile(file, buffer_size=BUFFER_BYTES)
+    parquet.schema_arrow.field(column)
+    size = batch_rows(file, part, [column], BATCH_BYTES)
+    window: deque[pa.Array] = deque()
+    for batch in parquet.iter_batches(batch_size=size, row_groups=[part], columns=[column], use_threads=False):
+        window.append(batch.column(0))
+        held += batch.nbytes
+        while held > WINDOW_BYTES and first + len(window[0]) <= row:
+            held -= window[0].nbytes
+            first += len(window.popleft())
+        if held > WINDOW_BYTES:
+            break
+    return first, pa.chunked_array(list(window))
 
 
 def picture_bytes(value: pa.Scalar) -> pa.Buffer | None:
@@ -120,9 +144,8 @@ def _read_rows(file: BinaryIO, unit: Unit, rules: ReadRules) -> Iterator[RawSamp
         found = parquet.metadata.num_row_groups
         raise pa.ArrowInvalid(f"expected a row group {unit.part}, found {found} row groups")
     columns = find_columns(parquet.schema_arrow, rules)
-    group = parquet.metadata.row_group(unit.part)
-    size = max(1, min(1024, BATCH_BYTES * group.num_rows // max(1, group.total_byte_size)))
     names = [name for name in (columns.picture, columns.caption, columns.key, *columns.meta) if name]
+    size = batch_rows(file, unit.part, names, BATCH_BYTES)
     position = 0
     for batch in parquet.iter_batches(batch_size=size, row_groups=[unit.part], columns=names, use_threads=False):
         for index in range(batch.num_rows):

@@ -1,8 +1,8 @@
-"""Size and frame count of a picture file from its first bytes, without decoding a pixel.
+"""Size and frame count of a picture file from its bytes, without decoding a pixel.
 
-Own walkers for PNG, GIF and WebP, because Pillow decompresses PNG text chunks and allocates a WebP canvas to answer the
-same question, and a hostile file must not cost either; simplejpeg and Pillow read JPEG, BMP and TIFF headers.
-Left out on purpose: decoding (transforms/pictures.py) and thresholds (transforms/image_quality.py).
+Own walkers, because Pillow decompresses PNG text chunks, allocates a WebP canvas and reads every tag of a TIFF to
+answer the same question, and a hostile file must cost neither; turbojpeg reads the headers of JPEGs it can decode.
+Left out on purpose: decoding (transforms/picture_decoding.py) and thresholds (transforms/image_quality.py).
 """
 
 from __future__ import annotations
@@ -10,8 +10,22 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+import simplejpeg
+
 # A file of minimal frames could hold millions; a rule only asks whether there is more than one.
 MAX_FRAMES = 10_000
+MAX_PARTS = 10_000
+"""Chunks, segments or tags that a walk looks at before what it seeks; real files have a few dozen."""
+MAX_SIDE = 2**31 - 1
+"""Pixels; the ledger's columns are 32-bit, and no encoder writes more."""
+
+
+class PictureError(Exception):
+    """A picture that cannot be judged. `error` is the Failure class, the message says what was expected and found."""
+
+    def __init__(self, error: str, message: str) -> None:
+        super().__init__(message)
+        self.error = error
 
 
 class Header(NamedTuple):
@@ -21,6 +35,28 @@ class Header(NamedTuple):
     width: int
     height: int
     frames: int
+
+
+def read_header(data: bytes | memoryview) -> Header:
+    """Format, size and frame count from the bytes, a few microseconds. Raises PictureError."""
+    name = sniff_format(data)
+    if not name:
+        raise _unknown(data)
+    try:
+        header = _PARSERS[name](data)
+    except struct.error as error:
+        raise PictureError("PictureTruncated", f"expected a whole {name} header, found {len(data)} bytes") from error
+    if not (0 < header.width <= MAX_SIDE and 0 < header.height <= MAX_SIDE):
+        message = f"expected sides of 1..{MAX_SIDE} pixels, found {header.width} x {header.height} ({name})"
+        raise PictureError("PictureUndecodable", message)
+    return header
+
+
+def _unknown(data: bytes | memoryview) -> PictureError:
+    if not len(data):
+        return PictureError("PictureEmpty", "expected a picture, found zero bytes")
+    known = ", ".join(sorted(_PARSERS))
+    return PictureError("PictureUndecodable", f"expected one of {known}, found a file of {bytes(data[:12])!r}…")
 
 
 def sniff_format(data: bytes | memoryview) -> str:
@@ -44,11 +80,79 @@ _SIGNATURES = (
 )
 
 
+def parse_jpeg_header(data: bytes | memoryview) -> Header:
+    """One frame, also for MPO: phones put a depth map or a second lens behind the picture that everyone sees."""
+    try:
+        height, width, _, _ = simplejpeg.decode_jpeg_header(data)
+        return Header("jpeg", int(width), int(height), 1)
+    except ValueError:
+        return _parse_jpeg_frame(data)
+
+
+def _parse_jpeg_frame(data: bytes | memoryview) -> Header:
+    """ITU-T T.81 B.2.2, the frame header, for what turbojpeg refuses and Pillow reads (odd subsampling)."""
+    place = 2
+    for _ in range(MAX_PARTS):
+        mark, kind, length = struct.unpack_from(">BBH", data, place)
+        if mark != 0xFF:
+            raise PictureError("PictureUndecodable", f"expected a jpeg marker at byte {place}, found {mark:#04x}")
+        if kind == 0xFF:  # a fill byte
+            place += 1
+        elif 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, place + 5)
+            return Header("jpeg", width, height, 1)
+        else:
+            place += 2 + length
+    raise PictureError("PictureUndecodable", f"expected a jpeg frame among {MAX_PARTS} segments, found none")
+
+
+def parse_bmp_header(data: bytes | memoryview) -> Header:
+    """BITMAPCOREHEADER (12 bytes) or BITMAPINFOHEADER (40) and its longer kin. Raises struct.error."""
+    size = struct.unpack_from("<I", data, 14)[0]
+    if size != 12 and size < 40:
+        raise PictureError("PictureUndecodable", f"expected a bmp header of 12 or 40 bytes, found {size}")
+    width, height = struct.unpack_from("<HH" if size == 12 else "<ii", data, 18)
+    return Header("bmp", width, abs(height), 1)  # a negative height: rows from the top
+
+
+def parse_tiff_header(data: bytes | memoryview) -> Header:
+    """TIFF 6.0 tags 256 (width) and 257 (height) of the first directory. Raises struct.error."""
+    tags = read_tiff_tags(data)
+    return Header("tiff", tags.get(256, 0), tags.get(257, 0), count_tiff_frames(data))
+
+
+def read_tiff_tags(data: bytes | memoryview) -> dict[int, int]:
+    """The whole numbers that stand inside the first directory of a TIFF or of an EXIF block. Raises struct.error."""
+    order, big = _tiff_layout(data)
+    count_code, pointer_code, entry_size = ("Q", "Q", 20) if big else ("H", "I", 12)
+    start = struct.unpack_from(order + pointer_code, data, 8 if big else 4)[0]
+    count = struct.unpack_from(order + count_code, data, min(start, len(data)))[0]
+    place = start + struct.calcsize(count_code)
+    tags = {}
+    for entry in range(place, place + min(count, MAX_PARTS) * entry_size, entry_size):
+        tag, kind = struct.unpack_from(order + "HH", data, entry)
+        if kind in _WHOLE:
+            tags[tag] = struct.unpack_from(order + _WHOLE[kind], data, entry + (12 if big else 8))[0]
+    return tags
+
+
+_WHOLE = {3: "H", 4: "I", 16: "Q"}
+"""SHORT, LONG, LONG8 by their number."""
+
+
+def _tiff_layout(data: bytes | memoryview) -> tuple[str, bool]:
+    """Byte order, and whether it is a BigTIFF."""
+    order = "<" if data[0] == 0x49 else ">"
+    return order, struct.unpack_from(order + "H", data, 2)[0] == 43
+
+
 def parse_png_header(data: bytes | memoryview) -> Header:
     """PNG specification 11.2.2 (IHDR) and 11.3.5 (acTL, which stands before the first IDAT). Raises struct.error."""
     width, height = struct.unpack_from(">II", data, 16)
     frames, place = 1, 33
-    while place + 16 <= len(data):
+    for _ in range(MAX_PARTS):
+        if place + 16 > len(data):
+            break
         length, kind = struct.unpack_from(">I4s", data, place)
         if kind == b"acTL":
             frames = max(1, struct.unpack_from(">I", data, place + 8)[0])
@@ -74,7 +178,9 @@ def parse_webp_header(data: bytes | memoryview) -> Header:
 
 def _count_webp_frames(data: bytes | memoryview) -> int:
     frames, place = 0, 30
-    while place + 8 <= len(data) and frames < MAX_FRAMES:
+    for _ in range(MAX_PARTS):
+        if place + 8 > len(data):
+            break
         kind, length = struct.unpack_from("<4sI", data, place)
         frames += kind == b"ANMF"
         place += 8 + length + (length & 1)
@@ -84,9 +190,11 @@ def _count_webp_frames(data: bytes | memoryview) -> int:
 def parse_gif_header(data: bytes | memoryview) -> Header:
     """GIF89a sections 18 to 26. The first frame may reach over the logical screen; decoders then widen the picture."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
-    place, frames = 13 + _colour_table_size(flags), 0
-    while place < len(data) and frames < MAX_FRAMES:
-        if data[place] == 0x2C and place + 10 <= len(data):
+    place, frames, junk = 13 + _colour_table_size(flags), 0, 0
+    while place < len(data) and data[place] != 0x3B and frames < MAX_FRAMES and junk < MAX_PARTS:
+        if data[place] == 0x2C:
+            if place + 10 > len(data):
+                break
             left, top, frame_width, frame_height, flags = struct.unpack_from("<HHHHB", data, place + 1)
             if not frames:
                 width, height = max(width, left + frame_width), max(height, top + frame_height)
@@ -94,8 +202,8 @@ def parse_gif_header(data: bytes | memoryview) -> Header:
             place = _skip_blocks(data, place + 11 + _colour_table_size(flags))
         elif data[place] == 0x21:
             place = _skip_blocks(data, place + 2)
-        else:
-            break
+        else:  # decoders pass over bytes between blocks
+            place, junk = place + 1, junk + 1
     return Header("gif", width, height, max(1, frames))
 
 
@@ -111,8 +219,7 @@ def _skip_blocks(data: bytes | memoryview, place: int) -> int:
 
 def count_tiff_frames(data: bytes | memoryview) -> int:
     """Length of the chain of image file directories of a TIFF 6.0 or BigTIFF file; a loop in the chain ends it."""
-    order = "<" if data[0] == 0x49 else ">"
-    big = struct.unpack_from(order + "H", data, 2)[0] == 43
+    order, big = _tiff_layout(data)
     count_code, pointer_code, entry_size = ("Q", "Q", 20) if big else ("H", "I", 12)
     place = struct.unpack_from(order + pointer_code, data, 8 if big else 4)[0]
     seen: set[int] = set()
@@ -125,3 +232,13 @@ def count_tiff_frames(data: bytes | memoryview) -> int:
             break
         place = struct.unpack_from(order + pointer_code, data, after)[0]
     return max(1, len(seen))
+
+
+_PARSERS = {
+    "jpeg": parse_jpeg_header,
+    "png": parse_png_header,
+    "webp": parse_webp_header,
+    "gif": parse_gif_header,
+    "bmp": parse_bmp_header,
+    "tiff": parse_tiff_header,
+}

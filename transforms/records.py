@@ -172,4 +172,8 @@ def encode_sample(sample: Sample) -> bytes:
 
 
 def decode_sample(data: bytes) -> Sample:
-    return _decoder.decode(data)
+    """Raises msgspec.DecodeError for bytes that `encode_sample` did not write."""
+    try:
+        return _decoder.decode(data)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from error

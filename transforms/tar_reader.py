@@ -74,7 +74,7 @@ def read_tar(path: str, unit: Unit, rules: ReadRules, staging: str | None = None
     Pictures are slices of the mapped file, valid as long as somebody holds them. `staging` is the folder for the
     decompressed copy of a tar.gz, which is gone when the last slice is.
     """
-    tar = open_tar(path, staging)
+    tar = open_tar(path, staging, rules.max_unpacked_bytes)
     if not len(tar.data) and tar.problem is None:
         failure = Failure("UnitEmpty", "expected a tar, found a file of zero bytes", f"{unit.uri}@0-0")
         yield load_failure(unit, 0, failure)
@@ -90,11 +90,14 @@ def read_tar(path: str, unit: Unit, rules: ReadRules, staging: str | None = None
             yield _load_group(item, RawSample(unit, position, item.key), _Archive(view, tar.container, rules))
 
 
-def open_tar(path: str, staging: str | None = None) -> OpenTar:
-    """Maps a tar, or decompresses a gzip (told by its first bytes) into an unnamed file in `staging` and maps that."""
+def open_tar(path: str, staging: str | None = None, max_unpacked: int = sys.maxsize) -> OpenTar:
+    """Maps a tar, or decompresses a gzip (told by its first bytes) into an unnamed file in `staging` and maps that.
+
+    A gzip of over `max_unpacked` decompressed bytes, or over MAX_RATIO of its size, is a problem and leaves no file.
+    """
     with open(path, "rb") as file:
         if file.read(2) == _GZIP:
-            return _open_gzip(file, staging)
+            return _open_gzip(file, staging, max_unpacked)
         return OpenTar(_map(file), "tar")
 
 
@@ -192,8 +195,8 @@ def _ends_truncated(index: TarIndex) -> bool:
     return bool(index.problems) and index.problems[-1].error == "TarTruncated"
 
 
-def _open_gzip(file: BinaryIO, staging: str | None) -> OpenTar:
-    allowed = max(ALWAYS_ALLOWED, MAX_RATIO * os.fstat(file.fileno()).st_size)
+def _open_gzip(file: BinaryIO, staging: str | None, max_unpacked: int) -> OpenTar:
+    allowed = min(max_unpacked, max(ALWAYS_ALLOWED, MAX_RATIO * os.fstat(file.fileno()).st_size))
     file.seek(0)
     if staging is not None:
         os.makedirs(staging, exist_ok=True)
@@ -219,7 +222,8 @@ def _decompress(source: BinaryIO, target: BinaryIO, allowed: int) -> bool:
             while chunk := stream.read1(_CHUNK):
                 written += len(chunk)
                 if written > allowed:
-                    raise ValueError(f"more than {allowed} decompressed bytes, over {MAX_RATIO} times the file")
+                    found = f"more than {allowed} decompressed bytes: over the limit, or {MAX_RATIO} times the file"
+                    raise ValueError(found)
                 target.write(chunk)
         except EOFError:
             return False

@@ -23,6 +23,15 @@ class ReadRules(Strict):
     """Bytes of one sample's JSON; above it the row fails."""
     max_decode_pixels: int = Field(178_956_970, ge=1)
     """Pixels a decoder may be asked for, whatever the header claims. Pillow's own decompression-bomb error limit."""
+    decode_seconds: int = Field(30, ge=1)
+    """CPU seconds for decoding one suspicious picture; above it the row fails. Five times what the costliest picture of
+    `max_decode_pixels` took (16-bit RGBA PNG: 6 s), because no other limit depends on the machine."""
+    decode_bytes: int = Field(3 << 30, ge=1 << 29)
+    """Bytes of address space of the process that decodes a suspicious picture; above it the row fails. 89 megapixels of
+    RGBA PNG fit 1.5 GiB, and `max_decode_pixels` of them fit this."""
+    max_unpacked_bytes: int = Field(64 << 30, ge=1)
+    """Bytes that one tar.gz may unpack to on the worker's disk; above it the file is one failed row. WebDataset tars
+    are near 1 GB. Whatever this says, a hundredfold of the file is refused where it is over 256 MiB."""
     rows_per_chunk: int = Field(10_000, ge=1)
     """Rows of a JSONL or CSV index that make one unit of work."""
     image_column: str = "image"

@@ -165,7 +165,13 @@ def test_table_page_and_json_tell_the_same(tmp_path):
     assert f"--set relevance.min_score={plain['threshold']:g}" in table and f"{plain['threshold']:.4f}" in page
     assert plain["pairs"] == {"matched": 12, "shuffled": 12}
     assert plain["reference"]["threshold"] == 0.65 and plain["candidate"]["fingerprint"] == "<candidate>-0"
-    assert page.count("<svg") == 2 and "<candidate>" not in page and "http" not in page and "<script" not in page
+    assert (
+        page.count("<svg") == 2
+        and "<candidate>" not in page
+        and "http:" not in page
+        and "https:" not in page
+        and "<script" not in page
+    )
     assert "kept share of reference at 0.65" in explain(found)
     again = calibrate(pairs, scorers, Goal(scorers[1].rules.model_copy(update={"min_score": 0.65})), CaptionConfig())
     assert (format_page(again), as_json(again)) == (page, plain)

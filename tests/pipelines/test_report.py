@@ -129,7 +129,7 @@ def test_a_measure_no_row_has_is_named(page: Page) -> None:
 
 def test_thumbnails_that_cannot_be_had_say_why(page: Page) -> None:
     assert "cannot be fetched: FileNotFoundError" in page.text
-    assert "cannot be decoded: UnidentifiedImageError" in page.text
+    assert "cannot be decoded: PictureUndecodable" in page.text
 
 
 def test_a_full_page_leaves_pictures_out_and_says_so(run: tuple[Path, Manifest]) -> None:

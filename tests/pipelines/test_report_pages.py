@@ -72,7 +72,7 @@ def test_shrink_turns_a_picture_upright() -> None:
 
 
 def test_shrink_names_the_fault() -> None:
-    with pytest.raises(NoPicture, match="cannot be decoded: UnidentifiedImageError"):
+    with pytest.raises(NoPicture, match="cannot be decoded: PictureUndecodable"):
         shrink(b"nothing", 160)
 
 

@@ -16,7 +16,7 @@ def test_decompression_bomb_of_pillow_is_too_large(monkeypatch):
     def bomb(_):
         raise Image.DecompressionBombError("too many pixels")
 
-    monkeypatch.setattr("transforms.pictures._as_rgb", bomb)
+    monkeypatch.setattr("transforms.picture_decoding._as_rgb", bomb)
     assert fails(save(photo(), "PNG")) == "PictureTooLarge"
 
 

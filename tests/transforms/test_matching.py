@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.fingerprints import digest
-from transforms.matching import match_in_memory, pack_candidates, resolve_bucket
+from transforms.matching import (
+    Candidate,
+    Met,
+    PackedUnit,
+    count_witnesses,
+    expand_answers,
+    match_in_memory,
+    pack_unit,
+    resolve_bucket,
+)
 from transforms.records import Sample, with_measures
 
 POOLS = st.lists(st.lists(st.lists(st.sampled_from("abcde"), max_size=3).map("".join), max_size=6), max_size=5)
@@ -17,15 +26,22 @@ POOLS = st.lists(st.lists(st.lists(st.sampled_from("abcde"), max_size=3).map("".
 
 
 class Letters:
-    """Answers every member with its group: the letter, and who was there with which payload."""
+    """Answers every row with what it met: by which of its letters, and how."""
 
     name = "letters"
+    counts_witnesses = True
 
     def candidates(self, sample):
-        return [(digest(letter.encode()), [letter, number]) for number, letter in enumerate(sample.key)]
+        return [
+            Candidate(digest(letter.encode()), [sample.key, sample.position], number, digest(sample.key.encode()))
+            for number, letter in enumerate(sample.key)
+        ]
 
-    def resolve(self, members):
-        return [(place, [place, payload, [list(m) for m in members]]) for place, payload in members]
+    def better(self, one, other):
+        return max(one, other)
+
+    def answer(self, met, piece):
+        return [piece, *met]
 
     def apply(self, sample, answers):
         return with_measures(sample, met=len(answers))
@@ -35,18 +51,29 @@ def rows_of(unit: int, keys: list[str]) -> list[Sample]:
     return [Sample(key, f"{unit}.tar", 0, position) for position, key in enumerate(keys)]
 
 
-def resolve(pool: list[list[str]], buckets: int, order: Iterable[int]) -> dict:
-    """Answers by place, through packing, with batches in the given order of units."""
-    by_bucket = defaultdict(list)
-    for unit in order:
-        for bucket, packed in pack_candidates(unit, rows_of(unit, pool[unit]), Letters(), buckets):
-            by_bucket[bucket].append(packed)
+def packed_pool(pool: list[list[str]], matcher, buckets: int) -> list[PackedUnit]:
+    return [pack_unit(unit, rows_of(unit, keys), matcher, buckets) for unit, keys in enumerate(pool)]
+
+
+def gather(parts: Iterable[tuple[int, bytes]]) -> dict[int, list[bytes]]:
     found = defaultdict(list)
-    for batches in by_bucket.values():
-        for unit, answers in resolve_bucket(batches, Letters()).items():
-            for position, given_answers in answers.items():
-                found[unit, position] += given_answers
-    return {place: sorted(plain(answers)) for place, answers in found.items()}
+    for bucket, packed in parts:
+        found[bucket].append(packed)
+    return found
+
+
+def resolve(pool: list[list[str]], buckets: int, order: list[int], matcher) -> dict:
+    """Answers by place, through packing and counting, with batches in the given order of units."""
+    packed = packed_pool(pool, matcher, buckets)
+    by_witness = gather(part for unit in order for part in packed[unit].witnesses)
+    counts = [part for batches in by_witness.values() for part in count_witnesses(batches, buckets)]
+    by_key = gather([*counts, *(part for unit in order for part in packed[unit].rows)])
+    by_unit = gather(part for batches in by_key.values() for part in resolve_bucket(batches, matcher))
+    return {
+        (unit, position): sorted(plain(answers))
+        for unit, batches in by_unit.items()
+        for position, answers in expand_answers(batches, packed[unit].followers, matcher).items()
+    }
 
 
 def resolve_by_dict(pool: list[list[str]]) -> dict:
@@ -54,12 +81,14 @@ def resolve_by_dict(pool: list[list[str]]) -> dict:
     for unit, keys in enumerate(pool):
         for position, key in enumerate(keys):
             for number, letter in enumerate(key):
-                groups[letter].append(((unit, position), [letter, number]))
+                groups[letter].append(((unit, position), number, key))
     found = defaultdict(list)
     for members in groups.values():
-        if len(members) > 1:
-            for place, answer in Letters().resolve(members):
-                found[place].append(answer)
+        best = max([key, position] for (_, position), _, key in members)
+        different = len({key for _, _, key in members})
+        for rank, (place, number, _) in enumerate(members):
+            if len(members) > 1:
+                found[place].append([number, *Met(len(members), rank, different, best)])
     return {place: sorted(plain(answers)) for place, answers in found.items()}
 
 
@@ -71,21 +100,16 @@ def plain(value):
 def test_groups_are_those_of_a_dictionary(pool, buckets, random):
     order = list(range(len(pool)))
     random.shuffle(order)
-    assert resolve(pool, buckets, order) == resolve_by_dict(pool)
+    assert resolve(pool, buckets, order, Letters()) == resolve_by_dict(pool)
 
 
 @given(POOLS, st.integers(1, 9))
-def test_every_candidate_is_packed_once_into_its_own_bucket(pool, buckets):
-    for unit, keys in enumerate(pool):
-        found = list(pack_candidates(unit, rows_of(unit, keys), Letters(), buckets))
-        assert [bucket for bucket, _ in found] == sorted({bucket for bucket, _ in found})
-        payloads = [p for _, packed in found for p in msgspec.msgpack.decode(packed)[3]]
-        assert sorted(payload[0] for payload in payloads) == sorted("".join(keys))
-
-
-def test_members_come_ordered_by_place():
-    answers = resolve([["a"], ["a", "a"]], 1, [1, 0])
-    assert [member[0] for member in answers[0, 0][0][2]] == [[0, 0], [1, 0], [1, 1]]
+def test_every_key_of_a_unit_is_packed_once(pool, buckets):
+    for keys, packed in zip(pool, packed_pool(pool, Letters(), buckets), strict=True):
+        assert [bucket for bucket, _ in packed.rows] == sorted({bucket for bucket, _ in packed.rows})
+        digests = b"".join(msgspec.msgpack.decode(batch)[2] for _, batch in packed.rows)
+        found = sorted(digests[start : start + 16] for start in range(0, len(digests), 16))
+        assert found == sorted(digest(letter.encode()) for letter in set("".join(keys)))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 7), (7, 0), (2**63, 1)])
@@ -94,14 +118,33 @@ def test_keys_that_differ_in_one_half_do_not_meet(low, high):
 
     class Halves(Letters):
         def candidates(self, sample):
-            return [(keys[sample.position], None)]
+            return [Candidate(keys[sample.position])]
 
-    batches = [packed for _, packed in pack_candidates(0, rows_of(0, ["x", "y"]), Halves(), 1)]
-    assert resolve_bucket(batches, Halves()) == {}
+    packed = pack_unit(0, rows_of(0, ["x", "y"]), Halves(), 1)
+    assert list(resolve_bucket([batch for _, batch in packed.rows], Halves())) == []
 
 
 def test_no_batch_has_no_answer():
-    assert resolve_bucket([], Letters()) == {}
+    assert list(resolve_bucket([], Letters())) == []
+    assert list(count_witnesses([], 3)) == []
+
+
+def test_a_hot_key_lies_in_a_bucket_once_for_each_unit():
+    units, rows, buckets = 4, 1000, 16
+
+    class OneKey(Letters):
+        def candidates(self, sample):
+            return [Candidate(bytes(16), None, 0, digest(sample.key.encode()))]
+
+    packed = packed_pool([[f"{unit}-{row}" for row in range(rows)] for unit in range(units)], OneKey(), buckets)
+    by_witness = gather(part for unit in packed for part in unit.witnesses)
+    assert len(by_witness) == buckets
+    assert max(sum(map(len, batches)) for batches in by_witness.values()) < 2 * 32 * units * rows / buckets
+    counts = [part for batches in by_witness.values() for part in count_witnesses(batches, buckets)]
+    (batches,) = gather([*counts, *(part for unit in packed for part in unit.rows)]).values()
+    assert sum(map(len, batches)) < 100 * (units + buckets)
+    told = [msgspec.msgpack.decode(answers) for _, answers in resolve_bucket(batches, OneKey())]
+    assert told == [[[0, units * rows, unit * rows, units * rows, None]] for unit in range(units)]
 
 
 @given(POOLS)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.transforms.drawn import DATA, FORMATS, LIMIT, photo, save
-from transforms.picture_headers import MAX_FRAMES, count_tiff_frames
+from tests.transforms.drawn import DATA, FORMATS, LIMIT, photo, png_chunk, save
+from transforms.picture_headers import MAX_FRAMES, MAX_PARTS, count_tiff_frames
 from transforms.pictures import PictureError, decode, read_header, sniff_format
 
 
@@ -63,6 +63,34 @@ def test_gif_frame_wider_than_its_screen():
 
 def test_gif_with_junk_between_blocks_is_one_frame():
     assert read_header(b"GIF89a" + struct.pack("<HHBBB", 3, 2, 0, 0, 0) + b"\x99") == ("gif", 3, 2, 1)
+    data = save(photo(), "GIF")
+    place = data.index(b"\x2c")
+    assert read_header(data[:place] + b"\x99\0" + data[place:]) == ("gif", 64, 48, 1)
+    assert decode(data[:place] + b"\x99\0" + data[place:], LIMIT).shape == (48, 64, 3)
+
+
+def test_gif_cut_in_the_header_of_a_later_frame_keeps_the_first():
+    assert read_header(save(photo(), "GIF")[:-1] + b"\x2c\0\0") == ("gif", 64, 48, 1)
+
+
+def test_headers_of_jpegs_that_turbojpeg_refuses():
+    head = b"\xff\xd8\xff\xfe\x00\x04ab\xff" + b"\xff\xc1" + struct.pack(">HBHHB", 8, 8, 3, 5, 0)
+    assert read_header(head) == ("jpeg", 5, 3, 1)
+    with pytest.raises(PictureError, match="found none"):
+        read_header(b"\xff\xd8" + b"\xff\xfe\x00\x02" * (MAX_PARTS + 1))
+
+
+def test_both_bmp_headers_and_rows_from_the_top():
+    assert read_header(b"BM" + bytes(12) + struct.pack("<IHH", 12, 7, 5)) == ("bmp", 7, 5, 1)
+    assert read_header(b"BM" + bytes(12) + struct.pack("<Iii", 40, 7, -5)) == ("bmp", 7, 5, 1)
+
+
+def test_a_walk_over_chunks_ends():
+    data = save(photo(), "PNG")
+    many = (
+        data[:33] + png_chunk(b"teSt", b"") * (MAX_PARTS + 1) + png_chunk(b"acTL", struct.pack(">II", 9, 0)) + data[33:]
+    )
+    assert read_header(many).frames == 1
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from configs.schema.caption import ImageRules, ReadRules
 from tests.transforms.drawn import DATA, FORMATS, LIMIT, photo, save
-from transforms import pictures
+from transforms import picture_decoding
 from transforms.loaded import Loaded
 from transforms.pictures import decode, hash_pixels, measure_pictures, read_header
 from transforms.records import Failure, Picture, Recipe, Sample, Span, Text
@@ -134,10 +134,10 @@ def test_memory_error_is_not_a_bad_picture(monkeypatch):
         raise MemoryError
 
     data = save(photo(), "PNG")
-    monkeypatch.setattr("transforms.pictures._as_rgb", exhausted)
+    monkeypatch.setattr("transforms.picture_decoding._as_rgb", exhausted)
     with pytest.raises(MemoryError):
         decode(data, LIMIT)
-    monkeypatch.setitem(pictures._PLUGINS, "png", exhausted)
+    monkeypatch.setitem(picture_decoding._PLUGINS, "png", exhausted)
     with pytest.raises(MemoryError):
         decode(data, LIMIT)
 

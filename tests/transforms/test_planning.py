@@ -89,3 +89,13 @@ def test_rows_move_far():
 def test_ten_billion_rows_need_no_table():
     permutation = RunPermutation(10**10, 100, 0)
     assert 0 <= permutation(9_999_999_999) < 10**10
+
+
+@given(COUNTS, st.integers(1, 50), st.integers(0, 30), st.integers(1, 4))
+def test_blocks_of_units_planned_alone_are_the_plan_of_all(counts, size, run, block):
+    kept = [(i, count, f"kept/{i}") for i, count in enumerate(counts)]
+    found = []
+    for start in range(0, len(kept), block):
+        before = sum(counts[:start])
+        found += plan_shards(kept[start : start + block], size, run, 3, before=before, total=sum(counts))
+    assert found == list(plan_shards(kept, size, run, 3))
