@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from classifiers.clip import ClipScorer
 from classifiers.errors import ModelError
 from configs.schema.caption import CaptionConfig, RelevanceRules
 from pipelines.finish import read_manifest
-from pipelines.plan_trial import Estimate
+from pipelines.plan_costs import StageCost
 from pipelines.run import make_site, run_fingerprint
 from transforms.beam.scan import scan_fingerprint
 from transforms.beam.verbs import Site
@@ -26,7 +28,7 @@ from transforms.fingerprints import chance
 from transforms.records import Unit
 from transforms.rows import sidecar_uri
 from transforms.sidecars import read_totals
-from transforms.storage import local_path, scheme_of, storage_for
+from transforms.storage import StoreUnavailable, local_path, scheme_of, storage_for
 
 OPENED = 1000
 """Input files whose first bytes are read; of more, those a hash chooses."""
@@ -58,6 +60,8 @@ def _unreadable(uri: str, size: int) -> str | None:
         return f"{uri}: a file of zero bytes"
     try:
         storage_for(uri).read(uri, 0, min(size, 512))
+    except StoreUnavailable:
+        raise
     except OSError as error:
         return f"{uri}: {error}"
     return None
@@ -102,11 +106,9 @@ def check_weights(rules: RelevanceRules) -> tuple[ClipScorer | None, list[Findin
     return scorer, [Finding("weights", f"{name} loaded in {time.perf_counter() - started:.1f} s, {scorer.precision}")]
 
 
-def check_disk(output: str, guess: Estimate) -> Iterator[Finding]:
-    needed = guess.output_bytes + guess.work_bytes
-    text = (
-        f"needs about {size_text(guess.output_bytes)} of shards, {size_text(guess.work_bytes)} of ledger and sidecars"
-    )
+def check_disk(output: str, costs: Sequence[StageCost]) -> Iterator[Finding]:
+    shards, needed = costs[-1].written, sum(cost.written for cost in costs)
+    text = f"needs about {size_text(shards)} of shards, {size_text(needed - shards)} of ledger and sidecars"
     if scheme_of(output) not in ("", "file"):
         yield Finding("disk", text)
         return
@@ -127,14 +129,27 @@ def existing_folder(path: str) -> str:
     return path
 
 
-def check_memory(workers: int) -> Iterator[Finding]:
-    """The peak of this process, which has just done a worker's work on a worker's batches."""
-    # Linux counts ru_maxrss in KiB.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+def peak_memory() -> int:
+    """Bytes that this process held at most: it has just done a worker's work on a worker's batches."""
+    with suppress(OSError), open("/proc/self/status") as status:
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM"))
+    # What a process was before `exec` counts here: the shell's or the tool's that started us. macOS counts bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << (0 if sys.platform == "darwin" else 10)
+
+
+def check_memory(parts: Mapping[str, int], workers: int) -> Iterator[Finding]:
+    """`parts` make up a worker's memory; `workers` run on this machine."""
+    worker = sum(parts.values())
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    few = " (more than there is)" if workers * peak > total else ""
-    text = f"{size_text(peak)} at its peak a worker, {workers} workers: {size_text(workers * peak)}{few}"
-    yield Finding("memory", f"{text}; {size_text(total)} here; larger pictures than those tried take more")
+    few = " (more than there is)" if workers * worker > total else ""
+    text = f"{memory_text(parts)} a worker; {workers} here: {size_text(workers * worker)}{few} of {size_text(total)}"
+    yield Finding("memory", f"{text}; larger pictures than those tried take more")
+
+
+def memory_text(parts: Mapping[str, int]) -> str:
+    """`478 MiB (code, model and batches 332 MiB, a bucket 146 MiB)`."""
+    named = ", ".join(f"{name} {size_text(size)}" for name, size in parts.items())
+    return f"{size_text(sum(parts.values()))} ({named})"
 
 
 def size_text(size: float) -> str:
@@ -149,3 +164,9 @@ def time_text(seconds: float) -> str:
     """`0:07:41` hours, minutes, seconds."""
     minutes, second = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{second:02d}"
+
+
+def hours_text(seconds: float) -> str:
+    """Hours with as many digits as mean something: `1,650`, `12.3`, `0.0012`."""
+    hours = seconds / 3600
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 1 else f"{hours:.4f}"

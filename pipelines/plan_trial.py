@@ -1,32 +1,47 @@
-"""A trial of a pool: 100 of its rows through the real steps, rules and model, and what they say of all of it.
+"""A trial of a pool: some hundred of its rows through every stage of a run, each timed, in a temporary folder.
 
-The rows come from the first rows of units in an order that a hash gives, so the same pool gives the same trial.
-Left out on purpose: what only the whole pool shows (duplicates, boilerplate); nothing is written.
+The rows are the first ones of units that a hash chooses, so the same pool gives the same trial.
+Left out on purpose: what only the whole pool shows (duplicates, boilerplate), and what the trial means for a run of
+another size (pipelines/plan_costs.py).
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from classifiers.clip import ClipScorer
 from configs.schema.caption import CaptionConfig
-from transforms.beam.scan import BATCH
-from transforms.caption_pairs import apply_scores, ask_relevance, decide_again, mark_unsound, scan_steps
+from pipelines.plan_stages import (
+    Cost,
+    Line,
+    Packing,
+    hold_rows,
+    line,
+    match_all,
+    score,
+    settle,
+    timed,
+    uses_accelerator,
+    weigh_packing,
+    write,
+)
+from transforms.beam.scan import ScanUnit
+from transforms.beam.verbs import Site
+from transforms.caption_pairs import scan_reads, scan_steps
 from transforms.fingerprints import chance
-from transforms.loaded import Loaded, batched
-from transforms.reading import read_input
-from transforms.records import Sample, Span, Unit, encode_sample, pictures, texts
-from transforms.shards import BLOCK
+from transforms.records import Sample, Span, Unit, decode_sample, pictures
+from transforms.sidecars import read_records
 from transforms.storage import storage_for
 
-ROWS = 100
+ROWS, SCORED_ROWS = 600, 200
+"""Rows tried without a model, and with one: about 2 s of 800 x 600 pictures, and 7 s of ViT-B-32 on one core."""
 UNITS = 10
 """Units that share the rows evenly; more are opened only where these have too few."""
-ROW_FILES = 2.5
-"""Bytes of sidecars and ledger for each byte of an encoded row. Measured on 884 caption pairs: 2.1 with 40 % kept."""
+PARTS = 10
+"""A stage is timed on all rows and on this part of them, to tell what a row costs from what a unit costs."""
 
 
 class Extent(NamedTuple):
@@ -37,47 +52,101 @@ class Extent(NamedTuple):
     size: float
 
 
+class Stages(NamedTuple):
+    """Measured costs, CPU seconds and bytes written, by row and by unit."""
+
+    scan: Line
+    scan_bytes: Line
+    match: Line
+    packing: Packing
+    settle: Line
+    settle_bytes: Line
+    write: Cost
+    model: Cost = Cost(0)
+    accelerated: bool = False
+    """Whether the model ran on an accelerator."""
+
+
 class Trial(NamedTuple):
     samples: list[Sample]
     """With their fates under the config."""
     seconds: float
-    """Wall seconds of reading, steps and rules, and of the model where one is asked, in one process."""
-    model_seconds: float
+    """CPU seconds of all stages, once over the rows."""
+    stages: Stages
     extents: list[Extent]
 
 
-class Estimate(NamedTuple):
-    rows: int
-    kept: int
-    seconds: float
-    output_bytes: int
-    work_bytes: int
-    shards: int
-
-
 def run_trial(units: Sequence[Unit], cfg: CaptionConfig, staging: str, scorer: ClipScorer | None) -> Trial:
-    """Rows of `units` through the scan's steps, the rules, and `scorer` where relevance is on."""
-    extents: list[Extent] = []
+    """Rows of `units` through every stage, `scorer` among them where relevance is on."""
+    site = Site(f"{staging}/trial", "plan", "plan")
+    scanned = scan_some(units, cfg, site, SCORED_ROWS if scorer else ROWS)
+    samples = scanned.samples
+    part = match_all(hold_rows(site, 1, samples[: max(1, len(samples) // PARTS)]), cfg)
+    held = hold_rows(site, 0, samples)
+    whole, matched = timed(lambda: match_all(held, cfg), len(samples))
+    packing, model = weigh_packing(whole, cfg), Cost(0)
+    if scorer is not None:
+        part, _ = score(part, scorer, cfg)
+        whole, model = score(whole, scorer, cfg)
+    _, few = settle(part)
+    tally, many = settle(whole)
+    written = write(whole, tally)
+    stages = Stages(
+        *(scanned.seconds, scanned.bytes, Line(matched.cpu / max(matched.rows, 1)), packing),
+        *(line(few, many), line(few, many, "size"), written, model),
+        accelerated=scorer is not None and uses_accelerator(scorer),
+    )
+    seconds = scanned.spent + matched.cpu + model.cpu + many.cpu + written.cpu
+    return Trial(whole.samples(), seconds, stages, scanned.extents)
+
+
+class Scanned(NamedTuple):
+    samples: list[Sample]
+    extents: list[Extent]
+    seconds: Line
+    bytes: Line
+    spent: float
+
+
+def scan_some(units: Sequence[Unit], cfg: CaptionConfig, site: Site, rows: int) -> Scanned:
+    """The first rows of some units. A unit is opened for one row first: a tar is indexed before its first row comes."""
     samples: list[Sample] = []
-    places: list[int] = []
-    _warm_up(units, cfg, staging)
-    model_seconds, started = 0.0, time.perf_counter()
+    extents: list[Extent] = []
+    firsts: list[Cost] = []
+    shares: list[Cost] = []
     for unit in choose_units(units, cfg.seed):
-        left = ROWS - len(samples)
-        if left <= 0:
+        share = min(rows - len(samples), -(-rows // min(len(units), UNITS)))
+        if share <= 0:
             break
-        share = min(left, -(-ROWS // min(len(units), UNITS)))
-        read: list[Sample] = []
-        for batch in batched(islice(read_input(unit, cfg.read, staging), share), BATCH):
-            measured = _measure(batch, cfg)
-            scored, seconds = _score(measured, cfg, scorer)
-            model_seconds += seconds
-            read += scored
+        if not samples:
+            scan_part(unit, 1, cfg, site)  # dictionaries and language models load once a process
+        _, first = scan_part(unit, 1, cfg, site)
+        read, cost = scan_part(unit, share, cfg, site)
         extents.append(measure_extent(unit, read, whole=len(read) < share))
         samples += read
-        places += [unit.index] * len(read)
-    decided = decide_again(samples, places, cfg)
-    return Trial(decided, time.perf_counter() - started, model_seconds, extents)
+        firsts.append(first)
+        shares.append(cost)
+    few, many = add_costs(firsts), add_costs(shares)
+    seconds, size = line(few, many), line(few, many, "size")
+    tried = max(len(shares), 1)
+    fixed = Line(seconds.each, seconds.fixed / tried), Line(size.each, size.fixed / tried)
+    return Scanned(samples, extents, *fixed, many.cpu)
+
+
+def add_costs(costs: Iterable[Cost]) -> Cost:
+    columns = [sum(column) for column in zip(*costs, strict=True)] or [0, 0.0, 0.0, 0]
+    return Cost(int(columns[0]), columns[1], columns[2], int(columns[3]))
+
+
+def scan_part(unit: Unit, share: int, cfg: CaptionConfig, site: Site) -> tuple[list[Sample], Cost]:
+    share = share if unit.limit < 0 else min(share, unit.limit)
+    scan, storage = ScanUnit(scan_steps(cfg), cfg.read, scan_reads(cfg), site), storage_for(site.output)
+    ref, cost = timed(lambda: next(iter(scan.process(replace(unit, limit=share)))), 0)
+    read = list(map(decode_sample, read_records(storage, ref.scan)))
+    size = storage.stat(ref.scan).size
+    # A limit is part of a scan's fingerprint; a unit cut in the same way twice would be taken over, untimed.
+    storage.delete(ref.scan)
+    return read, cost._replace(rows=len(read), size=size)
 
 
 def choose_units(units: Sequence[Unit], seed: int) -> list[Unit]:
@@ -85,34 +154,6 @@ def choose_units(units: Sequence[Unit], seed: int) -> list[Unit]:
     shuffled = sorted(units, key=lambda unit: chance(seed, f"{unit.uri}#{unit.part}", "plan"))
     first = {unit.kind: unit for unit in reversed(shuffled)}
     return [*(unit for unit in shuffled if first[unit.kind] is unit), *(u for u in shuffled if first[u.kind] is not u)]
-
-
-def _warm_up(units: Sequence[Unit], cfg: CaptionConfig, staging: str) -> None:
-    """One row untimed: dictionaries and language models load once a process, not once a row."""
-    for unit in choose_units(units, cfg.seed)[:1]:
-        _measure(list(islice(read_input(unit, cfg.read, staging), 1)), cfg)
-
-
-def _measure(batch: list[Loaded], cfg: CaptionConfig) -> list[Loaded]:
-    for step in scan_steps(cfg):
-        batch = step(batch)
-    return batch
-
-
-def _score(batch: list[Loaded], cfg: CaptionConfig, scorer: ClipScorer | None) -> tuple[list[Sample], float]:
-    marked = [mark_unsound(loaded.sample, cfg) for loaded in batch]
-    asked = [
-        (i, Loaded(sample, loaded.data, loaded.pixels))
-        for i, (sample, loaded) in enumerate(zip(marked, batch, strict=True))
-        if sample.alive and any(array is not None for array in loaded.pixels)
-    ]
-    if scorer is None or not asked:
-        return marked, 0.0
-    started = time.perf_counter()
-    answers = scorer.predict([ask_relevance(loaded) for _, loaded in asked])
-    for (i, loaded), answer in zip(asked, answers, strict=True):
-        marked[i] = apply_scores(loaded.sample, (answer.scores, answer.truncated))
-    return marked, time.perf_counter() - started
 
 
 def measure_extent(unit: Unit, read: Sequence[Sample], *, whole: bool) -> Extent:
@@ -133,36 +174,3 @@ def _end(sample: Sample) -> int:
 def unit_size(unit: Unit) -> float:
     """What `Extent.size` counts of the whole unit."""
     return float(unit.size if unit.kind == "tar" else unit.end - unit.start)
-
-
-def estimate(trial: Trial, units: Sequence[Unit], cfg: CaptionConfig, limit: int | None, workers: int) -> Estimate:
-    """The pool by proportion; an order of magnitude where the first rows of its units are not like the rest."""
-    read = max(len(trial.samples), 1)
-    rows = sum(_rows(units, trial.extents))
-    rows = min(rows, limit) if limit is not None else rows
-    kept_samples = [sample for sample in trial.samples if sample.alive]
-    kept = round(rows * len(kept_samples) / read)
-    mean = sum(map(_output_bytes, kept_samples)) / max(len(kept_samples), 1)
-    row_bytes = sum(len(encode_sample(sample)) for sample in trial.samples) / read
-    return Estimate(
-        rows=rows,
-        kept=kept,
-        seconds=rows * trial.seconds / read / max(workers, 1),
-        output_bytes=round(kept * mean),
-        work_bytes=round(rows * row_bytes * ROW_FILES),
-        shards=-(-kept // cfg.output.samples_per_shard),
-    )
-
-
-def _rows(units: Sequence[Unit], extents: Sequence[Extent]) -> Iterator[int]:
-    for kind in sorted({unit.kind for unit in units}):
-        seen = [extent for extent in extents if extent.kind == kind and extent.size]
-        density = sum(extent.rows for extent in seen) / max(sum(extent.size for extent in seen), 1)
-        yield round(density * sum(unit_size(unit) for unit in units if unit.kind == kind))
-
-
-def _output_bytes(sample: Sample) -> int:
-    """Members of a sample in a shard: files padded to blocks, a header each, and its JSON about as long as its row."""
-    files = [int(picture.measures.get("bytes", 0)) for picture in pictures(sample)]
-    files += [len(texts(sample)[0].value.encode()) if texts(sample) else 0, len(encode_sample(sample))]
-    return sum(BLOCK + -(-size // BLOCK) * BLOCK for size in files)

@@ -13,30 +13,36 @@ from typing import Any
 from configs.schema.caption import DuplicateRules
 from transforms.fingerprints import digest
 from transforms.ledger import chosen_caption
-from transforms.matching import Member, Place
+from transforms.matching import Candidate, Met
 from transforms.records import Drop, Picture, Sample, pictures, with_measures
+
+Copy = Sequence[Any]
+"""Of a copy: pixels, length of its caption, key."""
 
 
 class ExactDuplicates:
     """Rows that are still alive meet under their picture's hash."""
 
     name = "duplicates"
+    counts_witnesses = False
 
     def __init__(self, rules: DuplicateRules) -> None:
         self._rules = rules
 
-    def candidates(self, sample: Sample) -> Iterable[tuple[bytes, Any]]:
+    def candidates(self, sample: Sample) -> Iterable[Candidate]:
         found = pictures(sample)
         if not sample.alive or not found:
             return []
         caption = chosen_caption(sample)
         length = len(caption.value) if caption else 0
-        return [(self._digest(found), (sum(p.width * p.height for p in found), length, sample.key))]
+        copy = (sum(p.width * p.height for p in found), length, sample.key)
+        return [Candidate(self._digest(found), copy)]
 
-    def resolve(self, members: Sequence[Member]) -> Iterable[tuple[Place, tuple[int, str]]]:
-        ranked = sorted(members, key=lambda member: (-member[1][0], -member[1][1], member[1][2]))
-        kept = ranked[0][1][2]
-        return [(place, (len(members), kept)) for place, _ in members]
+    def better(self, one: Copy, other: Copy) -> Copy:
+        return min(one, other, key=lambda copy: (-copy[0], -copy[1], copy[2]))
+
+    def answer(self, met: Met, piece: int) -> tuple[int, str]:
+        return met.rows, met.best[2]
 
     def apply(self, sample: Sample, answers: list[tuple[int, str]]) -> Sample:
         copies, kept = answers[0]

@@ -51,8 +51,9 @@ def forget_fate(sample: Sample) -> Sample:
 def _mark_pieces(sample: Sample, kind: type[Picture] | type[Text], check: Callable[..., Drop | None]) -> Sample:
     if not sample.alive:
         return sample
-    pieces: list[Piece] = [
-        replace(piece, drop=check(piece)) if isinstance(piece, kind) and piece.drop is None else piece
-        for piece in sample.pieces
-    ]
-    return replace(sample, pieces=tuple(pieces))
+    pieces: list[Piece] | None = None
+    for index, piece in enumerate(sample.pieces):
+        if isinstance(piece, kind) and piece.drop is None and (drop := check(piece)) is not None:
+            pieces = pieces or list(sample.pieces)
+            pieces[index] = replace(piece, drop=drop)
+    return sample if pieces is None else replace(sample, pieces=tuple(pieces))

@@ -24,11 +24,20 @@ class Segment(msgspec.Struct, frozen=True, array_like=True):
 
 
 def plan_shards(
-    kept: Sequence[tuple[int, int, str]], samples_per_shard: int, shuffle_run: int, seed: int
+    kept: Sequence[tuple[int, int, str]],
+    samples_per_shard: int,
+    shuffle_run: int,
+    seed: int,
+    *,
+    before: int = 0,
+    total: int | None = None,
 ) -> Iterator[tuple[int, Segment]]:
-    """(shard, segment) for units given as (index, kept rows, URI of kept rows) in unit order."""
-    permutation = RunPermutation(sum(count for _, count, _ in kept), shuffle_run, seed)
-    rank = 0
+    """(shard, segment) for units given as (index, kept rows, URI of kept rows) in unit order.
+
+    Of a block of a larger pool's units, `before` is the number of rows kept in earlier units and `total` in all.
+    """
+    total = sum(count for _, count, _ in kept) if total is None else total
+    permutation, rank = RunPermutation(total, shuffle_run, seed), before
     for unit, count, rows in kept:
         first = 0
         while first < count:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
 from configs.schema.caption import BoilerplateRules
 from transforms.fingerprints import digest
-from transforms.matching import Member, Place
+from transforms.matching import Candidate, Met
 from transforms.records import Drop, Sample, Text, pictures
 
 _SPACES = re.compile(r"\s+")
@@ -27,19 +26,22 @@ class SharedCaptions:
     """Gives each caption the number of different pictures that carry it, where that is two or more."""
 
     name = "shared_captions"
+    counts_witnesses = True
 
-    def candidates(self, sample: Sample) -> Iterable[tuple[bytes, Any]]:
+    def candidates(self, sample: Sample) -> Iterable[Candidate]:
         found = pictures(sample)
         if sample.failure is not None or not found:
             return
-        picture = (found[0].pixels or found[0].sha256)[:16]
+        picture = (found[0].pixels or found[0].sha256)[:16].ljust(16, b"\0")
         for index, piece in enumerate(sample.pieces):
             if isinstance(piece, Text) and (text := normal_caption(piece.value)):
-                yield digest(text.encode()), (index, picture)
+                yield Candidate(digest(text.encode()), piece=index, witness=picture)
 
-    def resolve(self, members: Sequence[Member]) -> Iterable[tuple[Place, tuple[int, int]]]:
-        count = len({picture for _, (_, picture) in members})
-        return [(place, (index, count)) for place, (index, _) in members] if count > 1 else []
+    def better(self, one: None, other: None) -> None:
+        return None
+
+    def answer(self, met: Met, piece: int) -> tuple[int, int] | None:
+        return (piece, met.witnesses) if met.witnesses > 1 else None
 
     def apply(self, sample: Sample, answers: list[tuple[int, int]]) -> Sample:
         pieces = list(sample.pieces)

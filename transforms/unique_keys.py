@@ -6,24 +6,27 @@ is free. No row is lost over a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
 from transforms.fingerprints import digest
-from transforms.matching import Member, Place
+from transforms.matching import Candidate, Met
 from transforms.records import Sample
 
 
 class UniqueKeys:
     name = "unique_keys"
+    counts_witnesses = False
 
-    def candidates(self, sample: Sample) -> Iterable[tuple[bytes, Any]]:
-        return [(digest(sample.key.encode()), None)]
+    def candidates(self, sample: Sample) -> Iterable[Candidate]:
+        return [Candidate(digest(sample.key.encode()))]
 
-    def resolve(self, members: Sequence[Member]) -> Iterable[tuple[Place, int]]:
-        return [(place, ordinal) for ordinal, (place, _) in enumerate(members[1:], start=2)]
+    def better(self, one: None, other: None) -> None:
+        return None
+
+    def answer(self, met: Met, piece: int) -> int | None:
+        return met.rank + 1 if met.rank else None
 
     def apply(self, sample: Sample, answers: list[int]) -> Sample:
         return replace(sample, key=f"{sample.key}~{answers[0]}")

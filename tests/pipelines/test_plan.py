@@ -8,8 +8,10 @@ import pytest
 from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError
 from pipelines.plan import plan, worker_count
-from pipelines.plan_checks import check_disk, existing_folder, size_text, time_text
-from pipelines.plan_trial import Estimate, Extent, Trial, choose_units, estimate, run_trial
+from pipelines.plan_checks import check_disk, existing_folder, hours_text, size_text, time_text
+from pipelines.plan_costs import StageCost, pool_workload
+from pipelines.plan_stages import Cost, Line, Packing
+from pipelines.plan_trial import Extent, Stages, Trial, choose_units, run_trial
 from pipelines.run import Request
 from tests.pipelines.small_run import small_config, write_pool
 from transforms.reading import list_units
@@ -33,7 +35,11 @@ def test_a_plan_tells_all_and_writes_nothing(pool, tmp_path, capsys):
     assert "2 files" in text and "2 units: 2 tar" in text
     assert "tried 20 rows of 2 units" in text
     assert "kept" in text and "image_too_small" in text
-    assert "about 20 rows in 0:00:0" in text and "15 kept in 3 shards" in text
+    assert (
+        "about 20 rows in 0:00:0" in text
+        and "what 20 samples in 2 units cost 1 worker" in text
+        and "15 kept in 3 shards" in text
+    )
     assert "a run can start" in text
     assert [path.name for path in tmp_path.iterdir()] == ["pool"]
 
@@ -94,6 +100,14 @@ def test_a_model_is_loaded_and_asked(pool, tmp_path, capsys):
     assert "loaded in" in text and "fp32" in text and "of it the model" in text and "clip_score_low" in text
 
 
+def test_another_size_and_parallelism_are_told_and_stop_nothing(pool, tmp_path, capsys):
+    request = Request(CFG, [pool], str(tmp_path / "out"))
+    assert plan(request, samples=10**9, parallelism=1000) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "what 1,000,000,000 samples in 100,000,000 units cost 1,000 workers" in text
+    assert "150,000,000 shards" in text and "about 20 rows" in text
+
+
 def test_another_runner_is_named(pool, tmp_path, capsys):
     request = Request(CFG, [pool], str(tmp_path / "out"), beam_arguments=["--runner=FlinkRunner"])
     assert "runner FlinkRunner" in told(request, capsys)
@@ -123,14 +137,15 @@ def test_units_are_tried_in_an_order_of_chance_with_each_kind_in_front():
 
 def test_rows_are_estimated_kind_by_kind():
     units = [unit(0), unit(1), unit(2, "parquet", rows=70), unit(3, "parquet", rows=30)]
-    trial = Trial([], 1.0, 0.0, [Extent("tar", 10, 500), Extent("parquet", 70, 70)])
-    assert estimate(trial, units, CaptionConfig(), None, 1).rows == 40 + 100
-    assert estimate(trial, units, CaptionConfig(), 50, 1).rows == 50
+    stages = Stages(Line(), Line(), Line(), Packing(0, 0, 0, 0, 0), Line(), Line(), Cost(0))
+    trial = Trial([], 1.0, stages, [Extent("tar", 10, 500), Extent("parquet", 70, 70)])
+    assert pool_workload(trial, units, CaptionConfig(), None).rows == 40 + 100
+    assert pool_workload(trial, units, CaptionConfig(), 50).rows == 50
 
 
 def test_a_disk_too_small_stops(tmp_path):
-    guess = Estimate(1, 1, 1.0, 1 << 60, 0, 1)
-    assert [finding.stops for finding in check_disk(str(tmp_path / "a" / "b"), guess)] == [True]
+    costs = [StageCost("write", 1, 1.0, written=1 << 60)]
+    assert [finding.stops for finding in check_disk(str(tmp_path / "a" / "b"), costs)] == [True]
     assert existing_folder(str(tmp_path / "a" / "b")) == str(tmp_path)
 
 
@@ -143,3 +158,4 @@ def test_sizes_and_times_read_well():
         "5.0 TiB",
     ]
     assert [time_text(n) for n in (0.4, 61, 7261)] == ["0:00:00", "0:01:01", "2:01:01"]
+    assert [hours_text(3600 * n) for n in (0.0012, 1.25, 1650.4)] == ["0.0012", "1.2", "1,650"]

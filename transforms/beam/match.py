@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
-import msgspec
+from apache_beam.pvalue import PCollection, TaggedOutput
 
 from transforms.beam.verbs import Labelled, Rows, open_site
-from transforms.matching import Matcher, pack_candidates, resolve_bucket
+from transforms.matching import Matcher, count_witnesses, expand_answers, pack_unit, resolve_bucket
 from transforms.rows import Join, RowsRef, rows_of, with_answers
 
 
@@ -26,45 +26,64 @@ class Match(Labelled):
 
     def extend(self, rows: Rows) -> Rows:
         label, name = self.label, self.matcher.name
+        packing = beam.ParDo(PackRows(self.matcher, self.buckets, rows)).with_output_types(tuple[int, bytes])
+        packed = rows.refs | f"{label}Pack" >> packing.with_outputs("witnesses", "followers", main="rows")
         answers = (
-            rows.refs
-            | f"{label}Pack"
-            >> beam.ParDo(PackRows(self.matcher, self.buckets, rows)).with_output_types(tuple[int, bytes])
+            self._with_counts(packed.rows, packed.witnesses)
             | f"{label}Bucket" >> beam.GroupByKey()  # shuffle: some tens of bytes a row
             | f"{label}Resolve" >> beam.FlatMap(_resolved, matcher=self.matcher).with_output_types(tuple[int, bytes])
         )
         keyed = rows.refs | f"{label}Key" >> beam.Map(_by_unit).with_output_types(tuple[int, RowsRef])
+        answered = beam.FlatMap(_answered, matcher=self.matcher).with_output_types(RowsRef)
         refs = (
-            {"refs": keyed, "answers": answers}
+            {"refs": keyed, "answers": answers, "followers": packed.followers}
             | f"{label}Join" >> beam.CoGroupByKey()  # shuffle: refs and answers
-            | f"{label}Answer" >> beam.FlatMap(_answered, name=name).with_output_types(RowsRef)
+            | f"{label}Answer" >> answered
         )
         return replace(rows, refs=refs, fold=(*rows.fold, Join(name, self.matcher.apply)))
+
+    def _with_counts(self, packed: PCollection, witnesses: PCollection) -> PCollection:
+        """The packed rows, and beside them how many witnesses each key has, where the matcher counts any."""
+        if not self.matcher.counts_witnesses:
+            return packed
+        counting = beam.FlatMap(_counted, buckets=self.buckets).with_output_types(tuple[int, bytes])
+        counts = (
+            witnesses
+            | f"{self.label}Witnesses" >> beam.GroupByKey()  # shuffle: 32 bytes for each key and witness of a unit
+            | f"{self.label}Count" >> counting
+        )
+        return (packed, counts) | f"{self.label}Both" >> beam.Flatten()
 
 
 class PackRows(beam.DoFn):
     def __init__(self, matcher: Matcher, buckets: int, rows: Rows) -> None:
         self._matcher, self._buckets, self._site, self._fold = matcher, buckets, rows.site, rows.fold
 
-    def process(self, ref: RowsRef) -> Iterator[tuple[int, bytes]]:
+    def process(self, ref: RowsRef) -> Iterator[tuple[int, bytes] | TaggedOutput]:
         samples = rows_of(ref, self._fold, open_site(self._site))
-        yield from pack_candidates(ref.unit.index, samples, self._matcher, self._buckets)
+        packed = pack_unit(ref.unit.index, samples, self._matcher, self._buckets)
+        yield from packed.rows
+        for witnesses in packed.witnesses:
+            yield TaggedOutput("witnesses", witnesses)
+        if packed.followers:
+            yield TaggedOutput("followers", (ref.unit.index, packed.followers))
 
 
 def _by_unit(ref: RowsRef) -> tuple[int, RowsRef]:
     return ref.unit.index, ref
 
 
+def _counted(bucket: tuple[int, Iterable[bytes]], buckets: int) -> Iterator[tuple[int, bytes]]:
+    yield from count_witnesses(bucket[1], buckets)
+
+
 def _resolved(bucket: tuple[int, Iterable[bytes]], matcher: Matcher) -> Iterator[tuple[int, bytes]]:
-    for unit, answers in resolve_bucket(bucket[1], matcher).items():
-        yield unit, msgspec.msgpack.encode(sorted(answers.items()))
+    yield from resolve_bucket(bucket[1], matcher)
 
 
-def _answered(joined: tuple[int, dict[str, Iterable[Any]]], name: str) -> Iterator[RowsRef]:
+def _answered(joined: tuple[int, dict[str, Iterable[Any]]], matcher: Matcher) -> Iterator[RowsRef]:
     _, grouped = joined
-    answers: dict[int, list[Any]] = {}
-    for packed in sorted(grouped["answers"]):
-        for position, found in msgspec.msgpack.decode(packed):
-            answers.setdefault(position, []).extend(found)
+    followers = next(iter(grouped["followers"]), b"")
+    answers = expand_answers(grouped["answers"], followers, matcher)
     for ref in grouped["refs"]:
-        yield with_answers(ref, name, answers)
+        yield with_answers(ref, matcher.name, answers)

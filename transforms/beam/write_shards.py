@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import apache_beam as beam
 import msgspec
 from apache_beam.pvalue import PCollection
-from apache_beam.transforms.combiners import ToList
 
 from configs.schema.caption import OutputRules
 from transforms.beam.verbs import Site, open_site
@@ -27,6 +27,9 @@ from transforms.rows import staging_folder
 from transforms.shards import ShardInfo, ShardWriter, sample_json, sample_members
 from transforms.sidecars import Clock, read_records
 from transforms.storage import Storage, join
+
+UNITS_PER_BLOCK = 1_000
+"""Units that one worker plans together: of ten million units the side input is ten thousand counts."""
 
 
 class ShardRecord(msgspec.Struct, frozen=True):
@@ -47,20 +50,39 @@ class WriteShards(beam.PTransform):
     site: Site
 
     def expand(self, tallies: PCollection) -> PCollection:
-        plan = beam.FlatMap(_planned, rules=self.rules, seed=self.seed).with_output_types(tuple[int, Segment])
-        return (
+        blocks = (
             tallies
-            | "Collect" >> ToList()  # one small record a unit
-            | "Plan" >> plan
+            | "Kept" >> beam.Map(_kept).with_output_types(tuple[int, tuple[int, int, str]])
+            | "ByBlock" >> beam.GroupByKey()  # shuffle: a small record a unit
+        )
+        counts = blocks | "Count" >> beam.MapTuple(_count).with_output_types(tuple[int, int])
+        plan = beam.FlatMap(_planned, beam.pvalue.AsList(counts), rules=self.rules, seed=self.seed)
+        return (
+            blocks
+            | "Plan" >> plan.with_output_types(tuple[int, Segment])
             | "ByShard" >> beam.GroupByKey()  # shuffle: segments, never pictures
             | "Write" >> beam.ParDo(WriteShard(self.site)).with_output_types(bytes)
         )
 
 
-def _planned(tallies: list[bytes], rules: OutputRules, seed: int) -> Iterator[tuple[int, Segment]]:
-    decoded = sorted((msgspec.json.decode(t, type=Tally) for t in tallies), key=lambda tally: tally.unit)
-    kept = [(tally.unit, tally.kept, tally.rows) for tally in decoded]
-    yield from plan_shards(kept, rules.samples_per_shard, rules.shuffle_run, seed)
+def _kept(encoded: bytes) -> tuple[int, tuple[int, int, str]]:
+    """A unit's rows for the plan, by block of units."""
+    tally = msgspec.json.decode(encoded, type=Tally)
+    return tally.unit // UNITS_PER_BLOCK, (tally.unit, tally.kept, tally.rows)
+
+
+def _count(block: int, kept: Iterable[tuple[int, int, str]]) -> tuple[int, int]:
+    return block, sum(count for _, count, _ in kept)
+
+
+def _planned(
+    element: tuple[int, Iterable[tuple[int, int, str]]], counts: list[tuple[int, int]], rules: OutputRules, seed: int
+) -> Iterator[tuple[int, Segment]]:
+    """A block's part of the plan, which needs of the others only how many rows they keep."""
+    block, kept = element
+    before, total = sum(n for other, n in counts if other < block), sum(n for _, n in counts)
+    size, run = rules.samples_per_shard, rules.shuffle_run
+    yield from plan_shards(sorted(kept), size, run, seed, before=before, total=total)
 
 
 def shard_name(index: int) -> str:
@@ -93,19 +115,22 @@ class WriteShard(beam.DoFn):
 
     def _taken_over(self, storage: Storage, index: int, made_by: str) -> ShardRecord | None:
         uri, shard = shard_record_uri(self._site.output, index), join(self._site.output, shard_name(index))
-        if not storage.exists(uri) or not storage.exists(shard):
+        try:
+            with storage.open(uri) as file:
+                record = msgspec.json.decode(file.read(), type=ShardRecord)
+            same = record.made_by == made_by and storage.stat(shard).size == record.info.bytes
+        except FileNotFoundError:
             return None
-        with storage.open(uri) as file:
-            record = msgspec.json.decode(file.read(), type=ShardRecord)
-        same = record.made_by == made_by and storage.stat(shard).size == record.info.bytes
         return record if same else None
 
     def _write(self, storage: Storage, index: int, rows: list[bytes], made_by: str) -> ShardRecord:
         clock, staging = Clock(), staging_folder(self._site.output)
         with storage.create(join(self._site.output, shard_name(index))) as file, SpanReader(staging) as spans:
             writer = ShardWriter(file, shard_name(index))
-            for row in rows:
-                writer.add(_members(decode_sample(row), spans))
+            samples = [decode_sample(row) for row in rows]
+            spans.expect(piece.source for sample in samples for piece in sample.pieces if _is_written(piece))
+            for sample in samples:
+                writer.add(_members(sample, spans))
             info = writer.finish()
         return ShardRecord(index, made_by, info, clock.seconds())
 
@@ -116,8 +141,12 @@ def _members(sample: Sample, spans: SpanReader) -> list[tuple[str, bytes]]:
     return sample_members(sample, data, sample_json(sample), caption.value if caption else "")
 
 
+def _is_written(piece: Piece) -> TypeGuard[Picture]:
+    return isinstance(piece, Picture) and piece.drop is None and piece.failure is None
+
+
 def _picture_bytes(piece: Piece, spans: SpanReader) -> bytes | None:
-    if not isinstance(piece, Picture) or piece.drop is not None or piece.failure is not None:
+    if not _is_written(piece):
         return None
     data = materialise(piece.source, spans)
     if (found := hashlib.sha256(data).digest()) != piece.sha256:

@@ -1,0 +1,174 @@
+"""What a run of N samples would cost, stage by stage, from what a trial of its pool measured.
+
+Bytes are those of files and of packed elements; seconds are CPU seconds of one process. Constants that no trial can
+measure stand here with their source. Left out on purpose: network, what a store charges, a runner's own overhead
+beyond an element's price, and duplicates and boilerplate that only the whole pool shows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from configs.schema.caption import CaptionConfig
+from pipelines.plan_trial import Extent, Trial, unit_size
+from transforms.matching import bucket_count
+from transforms.records import Sample, Unit, encode_sample, pictures, texts
+
+START_SECONDS = 4.0
+"""CPU of a command beside its rows: imports, graph, report, data card (tests/benchmarks/RESULTS.md, b)."""
+WORKER_SECONDS = 3.0
+"""CPU until a further worker process has imported Beam (RESULTS.md, b)."""
+ELEMENT_SECONDS = 15e-6
+"""CPU of one element through a GroupByKey on Beam 2.77's in-process runner (ARCHITECTURE.md, Match)."""
+BUCKET_ROW_BYTES = 250
+"""Memory of a bucket's row while it is resolved, packed bytes included (RESULTS.md, decide stages: 162 to 243)."""
+GROUP_ROW_BYTES = 7_000
+"""Memory of a row while the ledger writes its row group (RESULTS.md, decide stages: 6,060)."""
+RUNNER_BYTES = 70 << 20
+"""Memory of a run beside what the trial touches: runner and report (405 MiB for 4,800 rows, 336 in their trial)."""
+GROUP_ROWS = 4_096
+"""Rows of a ledger's row group (transforms/beam/write_ledger.py)."""
+SEGMENT_BYTES = 150
+"""An encoded Segment, its URI of kept rows included."""
+
+
+class Workload(NamedTuple):
+    """How large a run is. `inputs` are bytes of the pool."""
+
+    rows: int
+    units: int
+    inputs: int
+    kept: int
+    shards: int
+
+
+class StageCost(NamedTuple):
+    name: str
+    tasks: int
+    """What a runner can spread: units, buckets or shards."""
+    cpu: float
+    held: float = 0.0
+    """Seconds that an accelerator is held; 0 where the stage asks for none."""
+    read: float = 0.0
+    written: float = 0.0
+    shuffled: float = 0.0
+
+    def wall(self, workers: int) -> float:
+        """Tasks of equal size, so many at a time."""
+        return math.ceil(self.tasks / workers) * max(self.cpu, self.held) / max(self.tasks, 1)
+
+
+def pool_workload(trial: Trial, units: Sequence[Unit], cfg: CaptionConfig, limit: int | None) -> Workload:
+    """The pool by proportion; an order of magnitude where the first rows of its units are not like the rest."""
+    rows = sum(_rows(units, trial.extents))
+    inputs = sum({unit.uri: unit.size for unit in units}.values())
+    whole = _workload(trial, cfg, rows, len(units), inputs)
+    return whole if limit is None or rows <= limit else resized(whole, limit, cfg)
+
+
+def resized(pool: Workload, rows: int, cfg: CaptionConfig) -> Workload:
+    """As many samples of the same kind, in units of the same size."""
+    factor = rows / max(pool.rows, 1)
+    kept = round(pool.kept * factor)
+    units = max(1, round(pool.units * factor))
+    return Workload(rows, units, round(pool.inputs * factor), kept, -(-kept // cfg.output.samples_per_shard))
+
+
+def _workload(trial: Trial, cfg: CaptionConfig, rows: int, units: int, inputs: int) -> Workload:
+    kept = round(rows * sum(sample.alive for sample in trial.samples) / max(len(trial.samples), 1))
+    return Workload(rows, units, inputs, kept, -(-kept // cfg.output.samples_per_shard))
+
+
+def _rows(units: Sequence[Unit], extents: Sequence[Extent]) -> Iterator[int]:
+    for kind in sorted({unit.kind for unit in units}):
+        seen = [extent for extent in extents if extent.kind == kind and extent.size]
+        density = sum(extent.rows for extent in seen) / max(sum(extent.size for extent in seen), 1)
+        yield round(density * sum(unit_size(unit) for unit in units if unit.kind == kind))
+
+
+def stage_costs(trial: Trial, load: Workload) -> list[StageCost]:
+    """In the order of a run."""
+    stages, rows, units = trial.stages, load.rows, load.units
+    scanned = stages.scan_bytes.at(rows, units)
+    asked = rows * stages.model.rows / max(len(trial.samples), 1)
+    scores = asked * stages.model.size / max(stages.model.rows, 1)
+    picture = _mean(_picture_bytes(sample) for sample in trial.samples if sample.alive)
+    found = [
+        StageCost("scan", units, stages.scan.at(rows, units), read=load.inputs, written=scanned),
+        _match_cost(trial, load, scanned),
+        StageCost(
+            "settle",
+            units,
+            stages.settle.at(rows, units),
+            read=scanned + scores,
+            written=stages.settle_bytes.at(rows, units),
+        ),
+        _write_cost(trial, load, picture),
+    ]
+    if stages.model.rows:
+        shown = _mean(_picture_bytes(sample) for sample in trial.samples if _was_scored(sample))
+        each, reads = stages.model, scanned + asked * shown
+        held = asked * each.wall / each.rows if stages.accelerated else 0.0
+        found.insert(2, StageCost("clip", units, asked * each.cpu / each.rows, held, reads, scores))
+    return found
+
+
+def _match_cost(trial: Trial, load: Workload, scanned: float) -> StageCost:
+    packing, buckets = trial.stages.packing, bucket_count(load.units)
+    # So many of the buckets get a row of a unit whose keys fall where chance has it.
+    filled = buckets * -math.expm1(load.rows / max(load.units, 1) * math.log1p(-1 / buckets))
+    elements = load.units * packing.streams * filled
+    answers = 2 * packing.answer_bytes * load.rows  # from the buckets, and then in the refs
+    shuffled = packing.row_bytes * load.rows + packing.element_bytes * elements + answers
+    shuffled += 3 * packing.ref_bytes * load.units
+    cpu = trial.stages.match.at(load.rows, load.units) + ELEMENT_SECONDS * elements
+    return StageCost("match", load.units, cpu, read=3 * scanned, shuffled=shuffled)
+
+
+def _write_cost(trial: Trial, load: Workload, picture: float) -> StageCost:
+    written = trial.stages.write
+    row = _mean(len(encode_sample(sample)) for sample in trial.samples if sample.alive)
+    return StageCost(
+        "write",
+        load.shards,
+        load.kept * written.cpu / max(written.rows, 1),
+        read=load.kept * (picture + row),
+        written=load.kept * written.size / max(written.rows, 1),
+        shuffled=SEGMENT_BYTES * (load.units + load.shards),
+    )
+
+
+def _picture_bytes(sample: Sample) -> int:
+    return sum(int(picture.measures.get("bytes", 0)) for picture in pictures(sample))
+
+
+def _was_scored(sample: Sample) -> bool:
+    return any("clip_score" in text.measures for text in texts(sample))
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / max(len(listed), 1)
+
+
+def memory_parts(trial: Trial, load: Workload, cfg: CaptionConfig, peak: int) -> dict[str, int]:
+    """A worker's memory: what the trial's process reached, and the largest of three that come one at a time."""
+    row = _mean(len(encode_sample(sample)) for sample in trial.samples)
+    later = {
+        "a bucket": BUCKET_ROW_BYTES * load.rows / bucket_count(load.units),
+        "a ledger's row group": GROUP_ROW_BYTES * min(GROUP_ROWS, load.rows / max(load.units, 1)),
+        "a shard's rows": row * min(cfg.output.samples_per_shard, load.kept),
+    }
+    largest = max(later, key=lambda name: later[name])
+    return {"code, model and batches": peak, "runner and report": RUNNER_BYTES, largest: round(later[largest])}
+
+
+def start_seconds(workers: int) -> float:
+    return START_SECONDS + WORKER_SECONDS * (workers > 1)
+
+
+def wall_seconds(stages: Sequence[StageCost], workers: int) -> float:
+    """Stages one after the other, as the shuffles between them have it."""
+    return start_seconds(workers) + sum(stage.wall(workers) for stage in stages)
