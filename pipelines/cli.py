@@ -42,8 +42,9 @@ def expected_errors() -> list[type[Exception]]:
     """Errors whose message is written for the user; any other one is a bug and keeps its traceback."""
     from classifiers.errors import ModelError
     from pipelines.errors import RunError
+    from transforms.storage import StoreUnavailable
 
-    return [ConfigError, ModelError, RunError]
+    return [ConfigError, ModelError, RunError, StoreUnavailable]
 
 
 def quiet_imports() -> None:
@@ -56,13 +57,17 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, help_text, command in (
         ("run", "make a data set", run_command),
-        ("plan", "check everything, read 100 samples, say what would run; writes nothing", plan_command),
+        ("plan", "check everything, try some samples, say what a run costs; writes nothing", plan_command),
     ):
         one = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
         _add_run_arguments(one)
+        if name == "plan":
+            one.add_argument("--samples", type=_positive, help="what so many such samples cost, not this pool's")
+            one.add_argument("--parallelism", type=_positive, help="workers to say the time for; those here if absent")
         one.set_defaults(command=command, takes_beam_options=True)
     _add_output_commands(commands)
     _add_calibrate(commands)
+    _add_workers(commands)
     return parser
 
 
@@ -88,6 +93,8 @@ def _add_output_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
         one.set_defaults(command=command, takes_beam_options=False)
         if name == "what-if":
             one.add_argument("--set", action="append", required=True, default=[], metavar="SECTION.KEY=VALUE")
+        if name == "verify":
+            one.add_argument("--clean", action="store_true", help="first remove what a killed run left behind")
         if name == "why":
             one.add_argument("key", metavar="KEY", help="a key of the set or of the pool")
 
@@ -101,10 +108,18 @@ def _add_calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     parser.set_defaults(command=calibrate_command, takes_beam_options=False)
 
 
+def _add_workers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    help_text = "serve Python workers to Flink or another portable runner, until terminated"
+    parser = commands.add_parser("workers", help=help_text, description=help_text, allow_abbrev=False)
+    parser.add_argument("--port", type=int, default=50000, help="what --environment_config=HOST:PORT names")
+    parser.add_argument("--threads", type=_positive, default=1, help="threads of the maths libraries in each worker")
+    parser.set_defaults(command=workers_command, takes_beam_options=False)
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of samples above 0, found {value}")
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {value}")
     return value
 
 
@@ -128,7 +143,13 @@ def plan_command(args: argparse.Namespace, rest: list[str]) -> int:
     from pipelines.plan import plan
     from pipelines.run import Request
 
-    return plan(Request(cfg, args.input, args.output, args.limit, rest))
+    return plan(Request(cfg, args.input, args.output, args.limit, rest), args.samples, args.parallelism)
+
+
+def workers_command(args: argparse.Namespace, rest: list[str]) -> int:
+    from pipelines.workers import serve
+
+    return serve(args.port, args.threads, say)
 
 
 def what_if_command(args: argparse.Namespace, rest: list[str]) -> int:
@@ -152,8 +173,13 @@ def report_command(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def verify_command(args: argparse.Namespace, rest: list[str]) -> int:
+    from pipelines.finish import clean
+    from pipelines.ledger import reach
     from pipelines.verify import verify
 
+    reach(args.output)
+    if args.clean:
+        clean(args.output, say)
     return verify(args.output)
 
 

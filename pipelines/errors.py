@@ -4,6 +4,7 @@ RunError
 ├── NotFinished       a command wants a finished run and finds none
 ├── LedgerBroken      a ledger that is not there or not a ledger
 ├── NotReproduced     old rows under the old config come out otherwise than the ledger says
+├── OutputBusy        another run works on the same output
 ├── Stopped           an error inside a worker stopped the pipeline
 └── TooManyFailures   more rows failed than the config allows; exit code 3
 """
@@ -31,6 +32,10 @@ class NotReproduced(RunError):
     """Old rows under the old config come out otherwise than the ledger says; then no other answer is worth anything."""
 
 
+class OutputBusy(RunError):
+    pass
+
+
 class Stopped(RunError):
     pass
 
@@ -40,8 +45,19 @@ class TooManyFailures(RunError):
 
 
 # The last line of a traceback that a runner hands over as text, for the errors that are the user's to mend.
-_FROM_WORKER = re.compile(r"^(?:[\w.]+\.)?(ModelError|OSError|PermissionError|FileNotFoundError): (.*)$", re.MULTILINE)
-_WORKER_DIED = ("Channel closed prematurely", "Worker subprocess exited")
+_TOLD = "ModelError|StoreUnavailable|OSError|PermissionError|FileNotFoundError"
+_FROM_WORKER = re.compile(
+    rf"^(?:.*Caused by: )?(?:[\w.]+\.)?({_TOLD}): (.*?)(?: \[while running '.*'\])?$", re.MULTILINE
+)
+_LOST = {
+    "Channel closed prematurely": "a worker process ended, killed or out of memory",  # the in-process runner
+    "Worker subprocess exited": "a worker process ended, killed or out of memory",
+    "CANCELLED: client cancelled": "a worker process ended, killed or out of memory",  # Flink, as all that follow
+    "is no longer reachable": "a task manager of Flink was lost",
+    "RecipientUnreachableException": "a task manager of Flink was lost",
+    "remote task manager": "a task manager of Flink was lost",
+    "NoResourceAvailableException": "Flink has fewer free slots than --parallelism asks for",
+}
 
 
 def explain_stop(error: BaseException) -> Stopped | None:
@@ -53,8 +69,9 @@ def explain_stop(error: BaseException) -> Stopped | None:
         return Stopped(f"{type(error).__name__}: {error}; the same command resumes")
     if not isinstance(error, RuntimeError):
         return None
-    if any(words in str(error) for words in _WORKER_DIED):
-        return Stopped("a worker process ended, killed or out of memory; the same command resumes")
+    for words, loss in _LOST.items():
+        if words in str(error):
+            return Stopped(f"{loss}; the same command resumes")
     found = _FROM_WORKER.findall(str(error))
     return Stopped(f"{found[-1][0]}: {found[-1][1]}; the same command resumes") if found else None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipelines.data_card import croissant, data_card
 from pipelines.errors import NotFinished
+from pipelines.lock import OutputLock
 from transforms.ledger import ledger_name
 from transforms.materialise import SpanReader
 from transforms.records import Container, Span
@@ -19,11 +20,11 @@ from transforms.storage import TEMPORARY, join, local_path, scheme_of, storage_f
 def read_manifest(output: str) -> Manifest | None:
     """The manifest of a finished run; None where there is none. Raises ValueError for something else of that name."""
     uri = join(output, "manifest.json")
-    storage = storage_for(uri)
-    if not storage.exists(uri):
+    try:
+        with storage_for(uri).open(uri) as file:
+            return parse_manifest(file.read())
+    except FileNotFoundError:
         return None
-    with storage.open(uri) as file:
-        return parse_manifest(file.read())
 
 
 def finished_manifest(output: str) -> Manifest:
@@ -48,24 +49,32 @@ def finish_output(output: str, manifest: Manifest, say: Callable[[str], None]) -
     storage.write(join(output, "manifest.json"), format_manifest(manifest))
 
 
-def remove_leftovers(output: str, manifest: Manifest) -> None:
+def clean(output: str, say: Callable[[str], None]) -> None:
+    """Removes what a killed run left in a finished output. Raises OutputBusy while a run is at work on it."""
+    manifest = finished_manifest(output)
+    with OutputLock(output):
+        for uri in remove_leftovers(output, manifest):
+            say(f"removed {uri}")
+
+
+def remove_leftovers(output: str, manifest: Manifest) -> list[str]:
     """Shards and ledgers of an abandoned attempt with another recipe, and the unfinished files of a killed one: nothing
-    may lie there that no manifest lists."""
-    remove_unfinished(output)
+    may lie there that no manifest lists. Gives the URIs of what was removed."""
     storage = storage_for(output)
     listed = {join(output, shard.name) for shard in manifest.shards}
     listed |= {join(output, ledger_name(unit)) for unit in range(len(manifest.inputs))}
-    for folder in ("shards", "ledger"):
-        for file in storage.list(join(output, folder)):
-            if file.uri not in listed:
-                storage.delete(file.uri)
+    found = [file.uri for folder in ("shards", "ledger") for file in storage.list(join(output, folder))]
+    leftovers = [*unfinished_files(output), *(uri for uri in found if uri not in listed)]
+    for uri in leftovers:
+        storage.delete(uri)
+    return leftovers
 
 
-def remove_unfinished(output: str) -> None:
+def unfinished_files(output: str) -> list[str]:
     """Temporary files below a local output. An object store shows none: an object appears only when it is whole."""
-    if scheme_of(output) in ("", "file"):
-        for path in Path(local_path(output)).rglob(f"{TEMPORARY}*"):
-            path.unlink(missing_ok=True)
+    if scheme_of(output) not in ("", "file"):
+        return []
+    return sorted(str(path) for path in Path(local_path(output)).rglob(f"{TEMPORARY}*"))
 
 
 def write_report(output: str, manifest: Manifest) -> None:

@@ -11,10 +11,12 @@ import time
 from typing import Self, TextIO
 
 from transforms.sidecars import read_totals
-from transforms.storage import FileStat, join, storage_for
+from transforms.storage import FileStat, join, scheme_of, storage_for
 
 SECONDS = 1.0
 """Between two looks."""
+REMOTE_SECONDS = 10.0
+"""Between two looks at an output that is not local: each lists the folders of the stages under way."""
 QUIET_SECONDS = 10.0
 """Between two lines where stderr is no terminal."""
 
@@ -40,7 +42,8 @@ class Progress:
 
     def _watch(self) -> None:
         tty, last = self._stream.isatty(), 0.0
-        while not self._stop.wait(SECONDS):
+        local = scheme_of(self._output) in ("", "file")
+        while not self._stop.wait(SECONDS if local else REMOTE_SECONDS):
             line = self.line()
             if tty:
                 self._stream.write(f"\r\x1b[K{line}")
@@ -51,8 +54,9 @@ class Progress:
 
     def line(self) -> str:
         """`scan 12/40 shards · 6,100 samples · 812/s · kept so far 3,204 · 0:31 left`, of the stage that is running."""
-        for stage in self._stages:
-            self._look(stage)
+        for stage, total in self._stages.items():
+            if len(self._seen[stage]) < total:
+                self._look(stage)
         stage = next((s for s, total in self._stages.items() if len(self._seen[s]) < total), "shards")
         if stage == "shards":
             return f"writing shards · kept {self._kept():,}"

@@ -26,15 +26,18 @@ from configs.schema.strict import ConfigError
 from pipelines import caption
 from pipelines.caption_rules import MEASURES
 from pipelines.errors import TooManyFailures, explain_stop, was_interrupted
-from pipelines.finish import finish_output, read_manifest
+from pipelines.finish import finish_output, finished_manifest, read_manifest
+from pipelines.lock import OutputLock
 from pipelines.progress import Progress
 from pipelines.runners import is_local, pipeline_for
 from transforms.beam.coders import register_coders
+from transforms.beam.read_units import ReadUnits, write_units
 from transforms.beam.storage import register
 from transforms.beam.verbs import Site
 from transforms.beam.write_ledger import Tally, WriteLedger
 from transforms.beam.write_shards import ShardRecord, WriteShards
 from transforms.fingerprints import code_fingerprint, fingerprint
+from transforms.matching import bucket_count
 from transforms.reading import limit_units, list_units
 from transforms.records import Unit
 from transforms.rows import staging_folder
@@ -42,7 +45,8 @@ from transforms.shards import FORMAT, Manifest
 from transforms.storage import join, storage_for
 
 PACKAGES = ("beamsift", "apache-beam", "pyarrow", "numpy", "pillow", "simplejpeg", "open_clip_torch", "torch")
-MAX_BUCKETS = 4096
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -64,16 +68,25 @@ class Outcome:
     shards: list[ShardRecord]
 
 
-def run(request: Request, say: Callable[[str], None]) -> Manifest:
+def run(request: Request, say: Say) -> Manifest:
     """Makes the data set, or finds it made. Raises ConfigError, TooManyFailures, and whatever stops a pipeline."""
     register()
     FileSystems.set_options(PipelineOptions(list(request.beam_arguments)))
     units = list_inputs(request)
     site = make_site(request.output, request.cfg)
     made_by = run_fingerprint(site, units, request.cfg)
-    finished = read_manifest(request.output)
-    if finished is not None:
-        return _taken_over(finished, made_by, request.output, say)
+    if read_manifest(request.output) is not None:
+        return _taken_over(request.output, made_by, say)
+    with OutputLock(request.output) as lock:
+        if read_manifest(request.output) is not None:  # of a run that ended between the question and the lock
+            return _taken_over(request.output, made_by, say)
+        manifest = _make(units, request, site, made_by)
+        lock.check()
+        finish_output(request.output, manifest, say)
+    return manifest
+
+
+def _make(units: list[Unit], request: Request, site: Site, made_by: str) -> Manifest:
     if is_local(PipelineOptions(list(request.beam_arguments))):
         caption.check_models(request.cfg)
     storage = storage_for(request.output)
@@ -81,7 +94,6 @@ def run(request: Request, say: Callable[[str], None]) -> Manifest:
     outcome = run_pipeline(units, request, site)
     manifest = make_manifest(outcome, units, request.cfg, made_by)
     check_failures(manifest, request.cfg.output.max_failure_rate)
-    finish_output(request.output, manifest, say)
     return manifest
 
 
@@ -129,9 +141,8 @@ def run_pipeline(units: list[Unit], request: Request, site: Site) -> Outcome:
 def build_run(pipeline: beam.Pipeline, units: list[Unit], cfg: CaptionConfig, site: Site) -> PCollection:
     """The whole graph: units to one element, the encoded tallies and shard records."""
     register_coders()
-    buckets = max(8, min(MAX_BUCKETS, len(units)))
-    created = pipeline | "Units" >> beam.Create(units, reshuffle=False).with_output_types(Unit)
-    rows = caption.build(created, cfg, site, buckets)
+    read = pipeline | "Units" >> ReadUnits(write_units(units, site), site)
+    rows = caption.build(read, cfg, site, bucket_count(len(units)))
     tallies = rows | "WriteLedger" >> WriteLedger(MEASURES)
     shards = tallies | "WriteShards" >> WriteShards(cfg.output, cfg.seed, site)
     collected = shards | "Shards" >> ToList()
@@ -211,7 +222,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _taken_over(finished: Manifest, made_by: str, output: str, say: Callable[[str], None]) -> Manifest:
+def _taken_over(output: str, made_by: str, say: Say) -> Manifest:
+    finished = finished_manifest(output)
     if finished.fingerprint != made_by:
         raise ConfigError(
             f"{output} holds the finished run {finished.fingerprint} of another recipe or input, "

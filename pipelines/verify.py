@@ -18,22 +18,21 @@ from configs.schema.strict import ConfigError
 from pipelines.checks import Check, Problem, differ, make_check
 from pipelines.decisions import disagreements, load_measured
 from pipelines.errors import LedgerBroken
-from pipelines.finish import finished_manifest
-from pipelines.ledger import reach, run_config
+from pipelines.finish import finished_manifest, unfinished_files
+from pipelines.ledger import run_config
 from pipelines.plain_text import plain, show_text
 from pipelines.tables import show
 from pipelines.verify_ledger import check_ledger, read_kept
 from pipelines.verify_shards import check_places, check_unique, read_shards
 from transforms.ledger import ledger_name
 from transforms.shards import Manifest, wids_index
-from transforms.storage import TEMPORARY, join, local_path, scheme_of, storage_for
+from transforms.storage import join, local_path, storage_for
 
 VIEWS = ("index.json", "report.html", "README.md", "croissant.json")
 
 
 def verify(output: str) -> int:
     """Prints the table; 0 where all is well, 1 where a check found something. Raises NotFinished."""
-    reach(output)
     checks = list(run_checks(output))
     show(checks_table(checks))
     for check in checks:
@@ -103,17 +102,8 @@ def check_files(output: str, manifest: Manifest) -> Iterator[Problem]:
         yield Problem(name, "a file", "none")
     for name in sorted(present - listed):
         yield Problem(name, "no file that the manifest does not list", "a file")
-    for name in temporary_files(output):
-        yield Problem(name, "no unfinished file", "one that a writer left")
-
-
-def temporary_files(output: str) -> Iterator[str]:
-    """Unfinished files below a local output; remote storages publish a file only when it is whole."""
-    if scheme_of(output) not in ("", "file"):
-        return
-    top = local_path(output)
-    for folder, _, names in os.walk(top):
-        yield from (os.path.relpath(os.path.join(folder, n), top) for n in sorted(names) if n.startswith(TEMPORARY))
+    for path in unfinished_files(output):
+        yield Problem(os.path.relpath(path, local_path(output)), "no unfinished file", "one that a writer left")
 
 
 def check_views(output: str, manifest: Manifest) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ from pipelines.checks import SHOWN, Problem, differ
 from pipelines.ledger import fetched
 from pipelines.verify_ledger import KEY, Digests, KeptRows, content_digest, key_digest
 from transforms.shards import BLOCK, EXTENSIONS, ShardInfo, tar_header
-from transforms.storage import join
+from transforms.storage import StoreUnavailable, join
 from transforms.tar_index import TarIndex, TarMember, index_headers
 
 THREADS = 4
@@ -71,6 +71,8 @@ def _read_shard(output: str, shard: ShardInfo, kept: KeptRows, first: int) -> Sh
                 raise OSError("an empty file")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return check_shard(data, shard, kept, first)
+    except StoreUnavailable:
+        raise
     except OSError as error:
         return ShardFindings(
             shard.name, [Problem(shard.name, f"{shard.bytes} bytes", str(error))], [], [], [], 0, empty

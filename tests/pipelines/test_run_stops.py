@@ -1,5 +1,6 @@
 """A run that the world stops halfway: a full disk, an interrupt, an input that vanishes; and what resumes."""
 
+import gzip
 import json
 import os
 import signal
@@ -53,6 +54,18 @@ def test_a_full_disk_and_then_a_larger_one(pool, tmp_path, capsys, size):
         subprocess.run(["mount", "-o", "remount,size=20m", disk], check=True)
         assert run_here(pool, disk / "out", *RULES) == 0
         assert unfinished(disk / "out") == []
+
+
+def test_a_disk_too_small_to_unpack_on_is_no_bad_input(pool, tmp_path, capsys):
+    """A copy of the tars as one tar.gz each; they unpack in the staging folder of the output."""
+    for tar in sorted(Path(pool[0]).parent.glob("*.tar")):
+        (tmp_path / f"{tar.name}.gz").write_bytes(gzip.compress(tar.read_bytes()))
+    zipped, disk = [str(tmp_path / "*.tar.gz")], tmp_path / "disk"
+    with small_disk(disk, "100k"):
+        assert run_here(zipped, disk / "out", *RULES) == 2
+        assert "No space left on device" in capsys.readouterr().err.splitlines()[-1]
+        subprocess.run(["mount", "-o", "remount,size=20m", disk], check=True)
+        assert run_here(zipped, disk / "out", *RULES) == 0
 
 
 def test_an_interrupt_and_the_same_command_again(pool, tmp_path):

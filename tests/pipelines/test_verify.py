@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cli import main
 from pipelines.errors import NotFinished
 from pipelines.verify import verify
 from tests.pipelines.damage import edit_manifest, manifest_of, problems
@@ -37,6 +38,18 @@ def test_a_manifest_that_is_none(damaged, capsys):
     (damaged / "manifest.json").write_text('{"format": "webdataset"}')
     assert verify(str(damaged)) == 1
     assert "manifest: manifest.json: expected a manifest, found" in capsys.readouterr().out
+
+
+def test_clean_removes_what_a_killed_run_left_and_nothing_else(damaged, capsys):
+    leftovers = ["ledger/000009.parquet", "shards/000009.tar", "work/scan/.tmp-00000.arrow.1f"]
+    before = sorted(damaged.rglob("*"))
+    for name in leftovers:
+        (damaged / name).write_bytes(b"x")
+    assert main(["verify", str(damaged)]) == 1
+    capsys.readouterr()
+    assert main(["verify", "--clean", str(damaged)]) == 0
+    assert sorted(capsys.readouterr().err.splitlines()) == [f"removed {damaged}/{name}" for name in leftovers]
+    assert sorted(damaged.rglob("*")) == before
 
 
 @pytest.mark.parametrize("name", ["shards/000009.tar", "shards/notes.txt", "ledger/000002.parquet.bak"])
