@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= $(shell nproc)
 
-.PHONY: setup demo test check bench format clean
+.PHONY: setup demo test flink-test check bench format clean
 
 setup: $(READY)
 
@@ -24,6 +24,9 @@ demo: $(READY)          ## draws the toy world, curates it on all cores, verifie
 
 test: $(READY)          ## all tests; coverage of the pure floors is held at 95 %
 	$(BIN)/python -m pytest --cov
+
+flink-test: $(READY)    ## the same bytes from a real Flink, and what it survives; fetches Flink into out/flink (needs Java 17, Maven)
+	BEAMSIFT_FLINK=out/flink $(BIN)/python -m pytest -p no:cacheprovider tests/flink
 
 check: $(READY)         ## format, lint, types, floors: under 30 s
 	$(BIN)/ruff format --check .

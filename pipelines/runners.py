@@ -11,7 +11,13 @@ import shlex
 import sys
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions, WorkerOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    PortableOptions,
+    StandardOptions,
+    WorkerOptions,
+)
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
@@ -19,13 +25,32 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 # What Beam's workers say at every start and nobody can act on, and its advice to choose the running mode that would
 # replace our worker command by its own.
-_NOISE = ("No semi_persistent_directory found", "Discarding unparseable args", "direct_running_mode should be")
+_NOISE = (
+    "No semi_persistent_directory found",
+    "Discarding unparseable args",
+    "direct_running_mode should be",
+    "Really starting service",
+    "Really destroying service",
+    "Waiting for grpc channel",
+)
+_LOGGERS = (
+    "apache_beam.runners.portability.local_job_service",
+    "apache_beam.runners.portability.fn_api_runner.fn_runner",
+    "apache_beam.utils.subprocess_server",
+    "",
+)
+WORKER_CACHE_MILLIS = 60_000
+"""Between the stages of one Flink job a worker waits this long for the next, its model loaded; Beam's default is 0."""
 
 
 def pipeline_for(options: PipelineOptions, worker_log: str) -> beam.Pipeline:
     """`worker_log` is a local file that takes what worker processes print."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_is_news)
     if is_local(options):
         return beam.Pipeline(runner=local_runner(options, worker_log), options=options)
+    portable = options.view_as(PortableOptions)
+    portable.environment_cache_millis = int(portable.environment_cache_millis) or WORKER_CACHE_MILLIS
     return beam.Pipeline(options=options)
 
 
@@ -36,8 +61,6 @@ def is_local(options: PipelineOptions) -> bool:
 
 def local_runner(options: PipelineOptions, worker_log: str) -> fn_runner.FnApiRunner:
     """In-process for one worker, one process each for more. Subprocess workers get the options only this way."""
-    for logger in ("local_job_service", "fn_api_runner.fn_runner"):
-        logging.getLogger(f"apache_beam.runners.portability.{logger}").addFilter(_is_news)
     worker, direct = options.view_as(WorkerOptions), options.view_as(DirectOptions)
     # Beam's own default, INFO, tells of every data channel that is opened.
     worker.default_sdk_harness_log_level = worker.default_sdk_harness_log_level or "WARNING"

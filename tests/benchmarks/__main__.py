@@ -8,9 +8,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.benchmarks import bench_caption, bench_pictures, bench_shards
+from tests.benchmarks import bench_caption, bench_decide, bench_flink, bench_pictures, bench_shards
 
-BENCHMARKS = {"caption": bench_caption.bench, "pictures": bench_pictures.bench, "shards": bench_shards.bench}
+BENCHMARKS = {
+    "caption": bench_caption.bench,
+    "decide": bench_decide.bench,
+    "flink": bench_flink.bench,
+    "pictures": bench_pictures.bench,
+    "shards": bench_shards.bench,
+}
 
 
 def main(names: list[str]) -> int:

@@ -17,23 +17,28 @@ from typing import Any
 
 def kill_at(target: str, call: int) -> None:
     """Replaces the function or method `module:name` by one that ends the process at its `call`-th call."""
+    replace_call(target, call, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def replace_call(target: str, call: int, action: Callable[[], None]) -> None:
+    """Puts `action` before the `call`-th call of the function or method `module:name`."""
     module, _, path = target.partition(":")
     *owners, name = path.split(".")
     owner: Any = import_module(module)
     for part in owners:
         owner = getattr(owner, part)
-    setattr(owner, name, _mortal(getattr(owner, name), call))
+    setattr(owner, name, _replaced(getattr(owner, name), call, action))
 
 
-def _mortal(function: Callable[..., Any], call: int) -> Callable[..., Any]:
+def _replaced(function: Callable[..., Any], call: int, action: Callable[[], None]) -> Callable[..., Any]:
     calls = count(1)
 
-    def mortal(*args: Any, **kwargs: Any) -> Any:
+    def replaced(*args: Any, **kwargs: Any) -> Any:
         if next(calls) == call:
-            os.kill(os.getpid(), signal.SIGKILL)
+            action()
         return function(*args, **kwargs)
 
-    return mortal
+    return replaced
 
 
 if __name__ == "__main__":

@@ -4,18 +4,13 @@ The pool is a toy world with every kind of fault; relevance runs with the world'
 own is tests/transforms/beam/.
 """
 
-import os
-import socket
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("apache_beam")
 
+from tests.faults.worker_pool import worker_pool
 from tests.pipelines.whole_runs import (
     QUICK,
     ROOT,
@@ -103,38 +98,6 @@ def test_the_portable_runner_with_workers_of_its_own(pool, quick, tmp_path):
         ended = run_apart(arguments(pool, tmp_path, *SMALL, *QUICK, *options))
     assert ended.returncode == 0, ended.stderr
     assert shards_of(tmp_path) == quick
-
-
-@contextmanager
-def worker_pool():
-    """Beam's pool of external workers on a free port.
-
-    Its workers import our packages from the folder they start in, and are whatever `python` comes first on the PATH.
-    """
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "PATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        wait_for(port, process)
-        yield f"localhost:{port}"
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def wait_for(port: int, process: subprocess.Popen) -> None:
-    for _ in range(300):
-        assert process.poll() is None, "the pool of workers ended before the run"
-        with socket.socket() as probe:
-            if probe.connect_ex(("localhost", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise TimeoutError(f"no pool of workers on port {port} after 30 s")
 
 
 KILLS = [

@@ -1,0 +1,39 @@
+"""A pool of many small units, where workers die in it, and what may be lost of the work when one does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.pipelines.whole_runs import ROOT, standing, unfinished
+from tests.world.raw_shards import write_world
+from tests.world.samples import World
+
+UNITS, PAIRS = 24, 15
+"""So many units that two, all that two workers can lose, are less than a tenth of the work."""
+SCORED = ("--set", "output.samples_per_shard=10", "--set", "output.shuffle_run=7")
+SCORED += ("--set", f"relevance.model=local-dir:{ROOT}/tests/world/clip", "--set", "relevance.pretrained=")
+FOLDERS = ("work/scan", "work/clip", "work/kept", "work/shards", "ledger", "shards")
+DEATHS = [
+    ("transforms.beam.scan:ScanUnit._measure", 4),
+    ("classifiers.clip:ClipScorer.predict", 4),
+    ("transforms.shards:ShardWriter.add", 40),
+]
+"""Where one of two workers dies, and at which of its calls."""
+TOLD = "Stopped: a worker process ended, killed or out of memory; the same command resumes"
+
+
+def write_units(folder: Path) -> list[str]:
+    write_world(folder, World(0, UNITS * PAIRS, PAIRS))
+    return [str(path) for path in sorted((folder / "raw").glob("*.tar"))]
+
+
+def nothing_done_again(before: dict, output: Path) -> dict:
+    """What stands now. What stood before still does, and at most two units, less than a tenth, were under way."""
+    assert not (output / "manifest.json").exists()
+    after = standing(output, *FOLDERS)
+    assert before.items() <= after.items(), "finished work was done again"
+    left = unfinished(output)
+    assert len(left) <= 2 < 0.1 * UNITS, left
+    for name in left:
+        (output / name).unlink()
+    return after

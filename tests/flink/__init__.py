@@ -1,0 +1,1 @@
+"""The caption pipeline on a real Flink: `make flink-test`."""

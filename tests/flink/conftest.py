@@ -1,0 +1,45 @@
+"""One cluster for all tests; what is fetched stays in BEAMSIFT_FLINK (`make flink-test` sets it)."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.faults.mortal_workers import environment
+from tests.faults.small_units import write_units
+from tests.faults.worker_pool import worker_pool
+from tests.flink.cluster import Cluster, standalone
+from tests.flink.distribution import Distribution, fetch
+
+
+@pytest.fixture(scope="session")
+def distribution() -> Distribution:
+    if "BEAMSIFT_FLINK" not in os.environ:
+        pytest.skip("BEAMSIFT_FLINK names no folder for Flink; `make flink-test` does")
+    return fetch(Path(os.environ["BEAMSIFT_FLINK"]).resolve())
+
+
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory) -> list[str]:
+    return write_units(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="session")
+def cluster(distribution, tmp_path_factory) -> Cluster:
+    with standalone(distribution, tmp_path_factory.mktemp("cluster")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def order(tmp_path_factory) -> Path:
+    """The file that tells one worker to die (tests/faults/mortal_workers.py)."""
+    return tmp_path_factory.mktemp("order") / "order"
+
+
+@pytest.fixture(scope="session")
+def workers(order, tmp_path_factory) -> str:
+    with (
+        open(tmp_path_factory.mktemp("workers") / "log", "wb") as log,
+        worker_pool(log, **environment(order)) as address,
+    ):
+        yield address

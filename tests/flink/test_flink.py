@@ -1,0 +1,111 @@
+"""The caption pipeline on a real Flink: the bytes of a local run, whatever the parallelism and whoever dies."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.mortal_workers import give_order
+from tests.faults.small_units import DEATHS, FOLDERS, SCORED, TOLD, nothing_done_again
+from tests.flink.cluster import ROOT, START_SECONDS, flink_options, standalone
+from tests.pipelines.whole_runs import arguments, run_apart, run_here, run_killed, shards_of, standing, unfinished
+
+pytestmark = [pytest.mark.beam, pytest.mark.slow]
+
+SECONDS = 240
+
+
+@pytest.fixture(scope="module")
+def local(pool, tmp_path_factory) -> list[dict]:
+    """Shards of an undisturbed run of one worker in this process."""
+    output = tmp_path_factory.mktemp("local")
+    assert run_here(pool, output, *SCORED) == 0
+    return shards_of(output)
+
+
+@pytest.fixture
+def command(pool, distribution, workers):
+    """The command line of a run with an output and a parallelism, on a cluster."""
+
+    def build(output: Path, master: str, parallelism: int) -> list[str]:
+        return arguments(pool, output, *SCORED, *flink_options(distribution, master, workers, parallelism))
+
+    return build
+
+
+def run_to_its_end(line: list[str], output: Path) -> list[dict]:
+    ended = run_apart(line, seconds=SECONDS)
+    assert ended.returncode == 0, ended.stderr
+    assert unfinished(output) == []
+    return shards_of(output)
+
+
+def test_the_embedded_cluster(command, local, tmp_path):
+    assert run_to_its_end(command(tmp_path, "[local]", 2), tmp_path) == local
+
+
+@pytest.mark.parametrize("parallelism", [1, 2, 4])
+def test_the_standalone_cluster(command, cluster, local, parallelism, tmp_path):
+    assert run_to_its_end(command(tmp_path, f"localhost:{cluster.rest}", parallelism), tmp_path) == local
+
+
+def test_a_python_worker_dies_in_scan_in_visit_and_in_write_shards(command, cluster, local, order, tmp_path):
+    line, before = command(tmp_path, f"localhost:{cluster.rest}", 2), {}
+    for target, call in DEATHS:
+        give_order(order, target, call)
+        ended = run_apart(line, seconds=SECONDS)
+        assert not order.exists(), f"no worker died in {target}"
+        assert told(ended) == TOLD
+        before = nothing_done_again(before, tmp_path)
+    assert run_to_its_end(line, tmp_path) == local
+    assert before.items() <= standing(tmp_path, *FOLDERS).items()
+
+
+def test_flink_tries_again_where_it_is_told_to(command, distribution, local, order, tmp_path):
+    again = {"restart-strategy.type": "fixed-delay", "restart-strategy.fixed-delay.delay": "500 ms"}
+    give_order(order, *DEATHS[0])
+    with standalone(distribution, tmp_path / "cluster", 1, **again) as cluster:
+        line = command(tmp_path / "set", f"localhost:{cluster.rest}", 2)
+        assert run_to_its_end(line, tmp_path / "set") == local
+    assert not order.exists()
+
+
+def test_the_submitting_machine_dies_before_the_manifest(command, cluster, distribution, local, tmp_path):
+    line = command(tmp_path, f"localhost:{cluster.rest}", 2)
+    run_killed("pipelines.run:make_manifest", 1, line)
+    subprocess.run(["pkill", "-f", str(distribution.job_server)], check=True)  # the machine would have taken it along
+    before = nothing_done_again({}, tmp_path)
+    assert sum(name.startswith("shards/") for name in before) == len(local)
+    assert run_to_its_end(line, tmp_path) == local
+    assert before.items() <= standing(tmp_path, *FOLDERS).items()
+
+
+def test_a_task_manager_dies(command, cluster, local, tmp_path):
+    line = command(tmp_path, f"localhost:{cluster.rest}", 4)
+    program = [sys.executable, "-m", "pipelines.cli", *line]
+    process = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_for_scans(tmp_path, 2)
+    cluster.kill_task_manager()
+    _, stderr = process.communicate(timeout=SECONDS)
+    assert process.returncode == 2, stderr
+    assert stderr.splitlines()[-1] == "Stopped: a task manager of Flink was lost; the same command resumes"
+    before = nothing_done_again({}, tmp_path)
+    cluster.add_task_manager()
+    cluster.wait_for(2)
+    assert run_to_its_end(line, tmp_path) == local
+    assert before.items() <= standing(tmp_path, *FOLDERS).items()
+
+
+def told(ended: subprocess.CompletedProcess) -> str:
+    """The last line of a command that stopped as it should."""
+    assert ended.returncode == 2, ended.stderr
+    return ended.stderr.strip().splitlines()[-1]
+
+
+def wait_for_scans(output: Path, count: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while len(list(output.glob("work/scan/*.arrow"))) < count:
+        assert time.monotonic() < deadline, "no scan after a minute"
+        time.sleep(0.02)
