@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _MAGIC = re.compile(r"[*?[]")
 PAGE = 1000
+LISTINGS = 16
+"""Folders listed at a time."""
 
 
 def is_glob(pattern: str) -> bool:
@@ -24,32 +27,46 @@ def is_glob(pattern: str) -> bool:
 
 
 def glob_objects(store: ObjectStore, pattern: str, note: Callable[[], None]) -> Iterator[ObjectMeta]:
-    """The objects whose key matches; `note` is called for each listing (one request for 1,000 keys)."""
-    yield from _below(store, "", pattern.split("/"), note)
+    """The objects whose key matches; `note` is called for each listing (one request for 1,000 keys).
+
+    Folder by folder from the root, the folders of one level side by side: a pool of millions of objects is listed by as
+    many prefixes as it has folders.
+    """
+    names, folders = pattern.split("/"), [""]
+    with ThreadPoolExecutor(LISTINGS) as threads:
+        while names:
+            literal = next((i for i, name in enumerate(names) if is_glob(name)), len(names))
+            folders = ["/".join([folder, *names[:literal]]).strip("/") for folder in folders]
+            names = names[literal:]
+            if len(names) < 2 or names[0] == "**":
+                break
+            listed = threads.map(partial(_folders, store, note, names.pop(0)), folders)
+            folders = [folder for found in listed for folder in found]
+        for found in threads.map(partial(_objects, store, note, names), folders):
+            yield from found
 
 
-def _below(store: ObjectStore, prefix: str, names: Sequence[str], note: Callable[[], None]) -> Iterator[ObjectMeta]:
+def _folders(store: ObjectStore, note: Callable[[], None], name: str, prefix: str) -> list[str]:
     import obstore
 
-    literal = next((i for i, name in enumerate(names) if is_glob(name)), len(names))
-    prefix, names = "/".join([prefix, *names[:literal]]).strip("/"), names[literal:]
-    if not names:
-        yield from _object(store, prefix)
-        return
-    name, rest = names[0], names[1:]
     note()
-    if name == "**":
-        matches = folder_pattern(names).fullmatch
-        for page in obstore.list(store, prefix or None, chunk_size=PAGE):
-            yield from (item for item in page if matches(_behind(item["path"], prefix)))
-        return
     found, matches = obstore.list_with_delimiter(store, prefix or None), _name_pattern(name).fullmatch
-    if not rest:
-        yield from (item for item in found["objects"] if matches(_behind(item["path"], prefix)))
-        return
-    for folder in found["common_prefixes"]:
-        if matches(_behind(folder.rstrip("/"), prefix)):
-            yield from _below(store, folder.rstrip("/"), rest, note)
+    folders = [folder.rstrip("/") for folder in found["common_prefixes"]]
+    return [folder for folder in folders if matches(_behind(folder, prefix))]
+
+
+def _objects(store: ObjectStore, note: Callable[[], None], names: Sequence[str], prefix: str) -> list[ObjectMeta]:
+    import obstore
+
+    if not names:
+        return _object(store, prefix)
+    note()
+    if names[0] == "**":
+        matches = folder_pattern(names).fullmatch
+        pages = obstore.list(store, prefix or None, chunk_size=PAGE)
+        return [item for page in pages for item in page if matches(_behind(item["path"], prefix))]
+    found, matches = obstore.list_with_delimiter(store, prefix or None), _name_pattern(names[0]).fullmatch
+    return [item for item in found["objects"] if matches(_behind(item["path"], prefix))]
 
 
 def folder_pattern(names: Sequence[str]) -> re.Pattern[str]:
@@ -76,11 +93,13 @@ def _part_pattern(part: str) -> str:
     return re.escape(part)
 
 
-def _object(store: ObjectStore, key: str) -> Iterator[ObjectMeta]:
+def _object(store: ObjectStore, key: str) -> list[ObjectMeta]:
     import obstore
 
-    with suppress(FileNotFoundError):
-        yield obstore.head(store, key)
+    try:
+        return [obstore.head(store, key)]
+    except FileNotFoundError:
+        return []
 
 
 def _behind(path: str, prefix: str) -> str:
