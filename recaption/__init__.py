@@ -1,1 +1,1 @@
-"""Models that write: prompts, captioner, fact guard, mixing. Nothing here yet."""
+"""Models that write: prompts, two captioners, the fact guard, mixing, and the training set of the next captioner."""
