@@ -67,6 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
         one.set_defaults(command=command, takes_beam_options=True)
     _add_output_commands(commands)
     _add_calibrate(commands)
+    _add_vocabulary(commands)
     _add_workers(commands)
     return parser
 
@@ -108,6 +109,16 @@ def _add_calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     parser.set_defaults(command=calibrate_command, takes_beam_options=False)
 
 
+def _add_vocabulary(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from pipelines.vocabulary import add_arguments
+
+    help_text = "vocabularies for concept balance"
+    parser = commands.add_parser("vocabulary", help=help_text, description=help_text)
+    build = parser.add_subparsers(required=True, metavar="COMMAND").add_parser("build", allow_abbrev=False)
+    add_arguments(build)
+    build.set_defaults(command=vocabulary_command, takes_beam_options=False)
+
+
 def _add_workers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     help_text = "serve Python workers to Flink or another portable runner, until terminated"
     parser = commands.add_parser("workers", help=help_text, description=help_text, allow_abbrev=False)
@@ -144,6 +155,12 @@ def plan_command(args: argparse.Namespace, rest: list[str]) -> int:
     from pipelines.run import Request
 
     return plan(Request(cfg, args.input, args.output, args.limit, rest), args.samples, args.parallelism)
+
+
+def vocabulary_command(args: argparse.Namespace, rest: list[str]) -> int:
+    from pipelines.vocabulary import run
+
+    return run(args)
 
 
 def workers_command(args: argparse.Namespace, rest: list[str]) -> int:
