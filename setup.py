@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 PACKAGES = ("classifiers", "configs", "pipelines", "recaption", "train", "transforms")
 
 BASE = [
+    "ahocorasick-rs>=1.0.3,<2",
     "apache-beam>=2.77,<2.78",
     "duckdb>=1.4",
     "icu4py>=1.2,<2",
@@ -22,9 +23,11 @@ BASE = [
     "xxhash>=3.5",
 ]
 MODELS = ["torch>=2.13", "torchvision>=0.28", "open_clip_torch>=3.3,<4", "safetensors>=0.6"]
+RECAPTION = [*MODELS, "httpx>=0.28,<1", "transformers>=5.20,<6"]
 OBJECTS = "obstore>=0.12,<0.13"
 TEST = [
     OBJECTS,
+    *RECAPTION,
     "apache-beam[gcp]",
     "atheris>=3",
     "boto3",
@@ -52,11 +55,16 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
-    package_data={"configs": ["**/*.yaml"], "pipelines": ["*.css", "*.js", "*.html"]},
+    package_data={
+        "configs": ["**/*.yaml"],
+        "pipelines": ["*.css", "*.js", "*.html"],
+        "recaption": ["*.txt", "*.tsv", "prompts/*.txt"],
+    },
     install_requires=BASE,
     extras_require={
         "models": MODELS,
         "aws": [OBJECTS, "boto3"],
+        "recaption": RECAPTION,
         "gcp": [OBJECTS, "apache-beam[gcp]"],
         "test": TEST,
     },

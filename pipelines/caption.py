@@ -1,8 +1,8 @@
 """Image–caption pairs (GLM-4.1V-Thinking, section 3.1).
 
 From a large pool of pairs, first simple heuristics: pictures of too low a resolution, of a solid colour, captions out
-of length bounds, repeated pictures. Then relevance: pairs whose CLIP score is below 0.3 go. (Concept-balanced
-resampling and factual recaptioning follow in later steps of the same file.)
+of length bounds, repeated pictures, the same or nearly. Then relevance: pairs whose CLIP score is below 0.3 go.
+(Concept-balanced resampling and factual recaptioning follow in later steps of the same file.)
 
 The order of the steps is this file; the numbers are configs/schema/caption.py; the rules are transforms/.
 Left out on purpose: all input and output (pipelines/run.py).
@@ -17,6 +17,7 @@ from apache_beam.pvalue import PCollection
 from classifiers.clip import ClipScorer
 from configs.schema.caption import CaptionConfig
 from transforms.beam.match import Match
+from transforms.beam.match_near import MatchNear
 from transforms.beam.scan import Scan
 from transforms.beam.verbs import Keep, Rows, Site
 from transforms.beam.visit import Visit
@@ -25,11 +26,13 @@ from transforms.caption_pairs import (
     ask_relevance,
     mark_duplicates,
     mark_irrelevant,
+    mark_near_duplicates,
     mark_unsound,
     scan_reads,
     scan_steps,
 )
 from transforms.duplicates import ExactDuplicates
+from transforms.near_duplicates import NearDuplicates
 from transforms.shared_captions import SharedCaptions
 from transforms.unique_keys import UniqueKeys
 
@@ -42,6 +45,9 @@ def build(units: PCollection, cfg: CaptionConfig, site: Site, buckets: int) -> R
     rows = rows | "KeepSound" >> Keep(partial(mark_unsound, cfg=cfg))
     rows = rows | "Duplicates" >> Match(ExactDuplicates(cfg.duplicates), buckets)
     rows = rows | "KeepUnique" >> Keep(partial(mark_duplicates, cfg=cfg))
+    if cfg.near_duplicates.enabled:
+        rows = rows | "NearDuplicates" >> MatchNear(NearDuplicates(cfg.near_duplicates), buckets)
+        rows = rows | "KeepUnlike" >> Keep(partial(mark_near_duplicates, cfg=cfg))
     if cfg.relevance.enabled:
         rows = rows | "Relevance" >> score_relevance(cfg)
         rows = rows | "KeepRelevant" >> Keep(partial(mark_irrelevant, cfg=cfg))

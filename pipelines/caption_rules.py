@@ -25,6 +25,9 @@ MEASURES: dict[str, Measure] = {
     "caption_pictures": Measure("int64", "pictures", "Different pictures of the pool under this caption"),
     "copies": Measure("int64", "copies", "Copies of the picture among rows that pass the earlier rules"),
     "duplicate_of": Measure("string", "key", "Key of the copy that was kept"),
+    "near_copies": Measure("int64", "copies", "Rows around the picture that stays, exact copies aside"),
+    "near_duplicate_of": Measure("string", "key", "Key of the like picture that was kept"),
+    "near_distance": Measure("int64", "bits", "Bits of the perceptual hash that differ from the kept one's"),
     "clip_score": Measure("double", "cosine", "Cosine of picture and caption"),
     "clip_truncated": Measure("int64", "0 or 1", "Whether the caption is longer than the model reads"),
 }
@@ -100,6 +103,9 @@ RULES = [
     ),
     RuleSpec("image_duplicate", "copies", "Sample", "", "max", "A better copy of the same picture is kept", 1),
     RuleSpec(
+        "image_near_duplicate", "near_copies", "Sample", "", "max", "A better picture that looks the same is kept", 1
+    ),
+    RuleSpec(
         "clip_score_low",
         "clip_score",
         "Sample",
@@ -115,5 +121,5 @@ REPORT = ReportSpec(
     MEASURES,
     clusters="duplicate_of",
     shared_text="caption_pictures",
-    hidden=frozenset({"duplicate_of", "clip_truncated"}),
+    hidden=frozenset({"duplicate_of", "near_duplicate_of", "clip_truncated"}),
 )

@@ -22,9 +22,10 @@ from transforms.beam.verbs import Site
 from transforms.beam.visit import VisitUnit
 from transforms.beam.write_ledger import SettleUnit, Tally, ledger_uri
 from transforms.beam.write_shards import ShardRecord, WriteShard
-from transforms.caption_pairs import apply_scores, mark_duplicates, mark_irrelevant, mark_unsound
+from transforms.caption_pairs import apply_scores, mark_duplicates, mark_irrelevant, mark_near_duplicates, mark_unsound
 from transforms.duplicates import ExactDuplicates
 from transforms.matching import Matcher, count_witnesses, expand_answers, pack_unit, resolve_bucket
+from transforms.near_duplicates import NearDuplicates
 from transforms.planning import Segment
 from transforms.records import Sample, Unit, encode_sample
 from transforms.rows import Check, Fold, Join, RowsRef, rows_of, sidecar_uri, with_answers
@@ -108,11 +109,20 @@ def hold_rows(site: Site, index: int, samples: Sequence[Sample]) -> Rows:
 
 
 def match_all(rows: Rows, cfg: CaptionConfig) -> Rows:
-    """The three questions to the pool, answered from these rows, and the rules between them."""
+    """The questions to the pool, answered from these rows, and the rules between them."""
     rows = match(match(rows, UniqueKeys()), SharedCaptions())
     rows = rows._replace(fold=(*rows.fold, Check(partial(mark_unsound, cfg=cfg))))
     rows = match(rows, ExactDuplicates(cfg.duplicates))
-    return rows._replace(fold=(*rows.fold, Check(partial(mark_duplicates, cfg=cfg))))
+    rows = rows._replace(fold=(*rows.fold, Check(partial(mark_duplicates, cfg=cfg))))
+    if not cfg.near_duplicates.enabled:
+        return rows
+    rows = match(rows, NearDuplicates(cfg.near_duplicates))
+    return rows._replace(fold=(*rows.fold, Check(partial(mark_near_duplicates, cfg=cfg))))
+
+
+def matchers(cfg: CaptionConfig) -> list[Matcher]:
+    near = [NearDuplicates(cfg.near_duplicates)] if cfg.near_duplicates.enabled else []
+    return [UniqueKeys(), SharedCaptions(), ExactDuplicates(cfg.duplicates), *near]
 
 
 def match(rows: Rows, matcher: Matcher) -> Rows:
@@ -120,16 +130,18 @@ def match(rows: Rows, matcher: Matcher) -> Rows:
     batches = [batch for _, batch in packed.rows]
     if matcher.counts_witnesses:
         batches += [batch for _, batch in count_witnesses([batch for _, batch in packed.witnesses], 1)]
-    told = [answers for _, answers in resolve_bucket(batches, matcher)]
+    if isinstance(matcher, NearDuplicates):
+        batches = matcher.with_stars(batches)
+    told = [answers for unit, answers in resolve_bucket(batches, matcher) if unit == rows.ref.unit.index]
     ref = with_answers(rows.ref, matcher.name, expand_answers(told, packed.followers, matcher))
     return Rows(rows.site, ref, (*rows.fold, Join(matcher.name, matcher.apply)))
 
 
 def weigh_packing(rows: Rows, cfg: CaptionConfig) -> Packing:
-    """Of all three questions together: `rows` must have gone through them."""
+    """Of all questions together, what near hashes send to their bands aside: `rows` must have gone through them."""
     one, many, elements, streams = 0, 0, 0, 0
     samples = rows.samples()
-    for matcher in (UniqueKeys(), SharedCaptions(), ExactDuplicates(cfg.duplicates)):
+    for matcher in matchers(cfg):
         for buckets in (1, BUCKETS):
             packed = pack_unit(0, samples, matcher, buckets)
             parts = [*packed.rows, *packed.witnesses]

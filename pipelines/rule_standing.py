@@ -26,7 +26,8 @@ def standings(measure: str, value: float | int | str, sample: Sample, cfg: Capti
 def standing(rule: RuleSpec, value: float | int | str, sample: Sample, cfg: CaptionConfig) -> str:
     if not applies(rule, cfg):
         return "off"
-    if rule.rule == "image_duplicate" and sample.measures.get("duplicate_of") == sample.key:
+    chosen = {"image_duplicate": "duplicate_of", "image_near_duplicate": "near_duplicate_of"}.get(rule.rule, "")
+    if sample.measures.get(chosen) == sample.key:
         return "yes: the chosen copy"
     limit = limit_of(rule, cfg.model_dump())
     if limit is None or isinstance(value, str):
@@ -43,6 +44,7 @@ def applies(rule: RuleSpec, cfg: CaptionConfig) -> bool:
         "caption_missing": cfg.caption.enabled,
         "caption_language": cfg.language.enabled and bool(cfg.language.allowed),
         "image_duplicate": cfg.duplicates.enabled,
+        "image_near_duplicate": cfg.near_duplicates.enabled,
     }
     return special.get(rule.rule, is_enabled(rule, cfg.model_dump()))
 

@@ -138,6 +138,10 @@ def copy_lines(sample: Sample, connection: duckdb.DuckDBPyConnection) -> Iterato
     """The duplicate cluster: the copy that is kept, and the others."""
     shared = max((int(text.measures.get("caption_pictures", 1)) for text in texts(sample)), default=1)
     yield "shared caption", f"under {shared:,} different picture{'s' * (shared > 1)} of the pool"
+    like = sample.measures.get("near_duplicate_of")
+    if like is not None:
+        copies, distance = sample.measures["near_copies"], sample.measures["near_distance"]
+        yield "near copies", f"{copies} that look the same, chosen: {like}; this one differs in {distance} bits of 64"
     kept = sample.measures.get("duplicate_of")
     if kept is None:
         return

@@ -19,6 +19,7 @@ from transforms.fates import forget_fate, mark_captions, mark_pictures, mark_sam
 from transforms.image_quality import check_image
 from transforms.loaded import Loaded, Step
 from transforms.matching import match_in_memory
+from transforms.near_duplicates import NEAR_MEASURES, NearDuplicates, check_near_duplicate
 from transforms.pictures import measure_pictures
 from transforms.records import Sample, texts
 from transforms.relevance import PairScores, captions_to_score, check_relevance, mark_scores
@@ -27,13 +28,17 @@ from transforms.shared_captions import check_boilerplate
 
 def scan_steps(cfg: CaptionConfig) -> list[Step]:
     """What is measured on every pair while it is loaded."""
-    return [partial(measure_pictures, image=cfg.image, read=cfg.read), partial(measure_captions, language=cfg.language)]
+    look = partial(measure_pictures, image=cfg.image, read=cfg.read, likeness=cfg.near_duplicates.enabled)
+    return [look, partial(measure_captions, language=cfg.language)]
 
 
 def scan_reads(cfg: CaptionConfig) -> dict[str, Any]:
     """What of the config a scan depends on: a change of any other value leaves its sidecars good."""
     decoding = {"max_pixel_count": cfg.image.max_pixel_count if cfg.image.enabled else None}
-    return {"read": cfg.read.model_dump(), "image": decoding, "language": cfg.language.enabled}
+    return {"read": cfg.read.model_dump(), "image": decoding} | {
+        "language": cfg.language.enabled,
+        "near_duplicates": cfg.near_duplicates.enabled,
+    }
 
 
 def ask_relevance(loaded: Loaded) -> tuple[Any, tuple[str, ...]]:
@@ -59,6 +64,10 @@ def mark_duplicates(sample: Sample, cfg: CaptionConfig) -> Sample:
     return mark_sample(sample, partial(check_duplicate, rules=cfg.duplicates))
 
 
+def mark_near_duplicates(sample: Sample, cfg: CaptionConfig) -> Sample:
+    return mark_sample(sample, partial(check_near_duplicate, rules=cfg.near_duplicates))
+
+
 def mark_irrelevant(sample: Sample, cfg: CaptionConfig) -> Sample:
     return mark_sample(sample, partial(check_relevance, rules=cfg.relevance))
 
@@ -72,11 +81,15 @@ def decide_again(samples: Sequence[Sample], units: Sequence[int], cfg: CaptionCo
     sound = [mark_unsound(_forget(sample), cfg) for sample in samples]
     unique = match_in_memory(sound, ExactDuplicates(cfg.duplicates), units)
     marked = [mark_duplicates(sample, cfg) for sample in unique]
+    if cfg.near_duplicates.enabled:
+        near = NearDuplicates(cfg.near_duplicates)
+        marked = [mark_near_duplicates(s, cfg) for s in match_in_memory(marked, near, units, near.with_stars)]
     return [_decide_relevance(sample, cfg) for sample in marked] if cfg.relevance.enabled else marked
 
 
 def _forget(sample: Sample) -> Sample:
-    measures = {name: value for name, value in sample.measures.items() if name not in ("copies", "duplicate_of")}
+    told = {"copies", "duplicate_of", *NEAR_MEASURES}
+    measures = {name: value for name, value in sample.measures.items() if name not in told}
     return replace(forget_fate(sample), measures=measures)
 
 

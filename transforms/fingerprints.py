@@ -37,6 +37,9 @@ def code_fingerprint() -> str:
     """Hash of the source that decides and writes: after any change of it nothing old is taken over."""
     root = Path(__file__).resolve().parent.parent
     files = sorted(
-        path for part in CODE for path in ([root / part] if part.endswith(".py") else root.glob(f"{part}/**/*.py"))
+        path
+        for part in CODE
+        for path in ([root / part] if part.endswith(".py") else root.glob(f"{part}/**/*"))
+        if path.suffix in (".py", ".txt", ".tsv")
     )
     return fingerprint([(str(path.relative_to(root)), path.read_bytes()) for path in files])

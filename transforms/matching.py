@@ -10,7 +10,7 @@ A `Matcher` is pure: the same object decides under Beam, in `what-if` and in tes
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -104,6 +104,11 @@ def bucket_count(units: int) -> int:
     return max(8, min(MAX_BUCKETS, units // UNITS_PER_BUCKET))
 
 
+def bucket_of(digest: bytes, buckets: int) -> int:
+    """The bucket in which the rows of a key meet."""
+    return int.from_bytes(digest[:4], "little") % buckets
+
+
 def pack_unit(unit: int, samples: Iterable[Sample], matcher: Matcher, buckets: int) -> PackedUnit:
     """What one unit's rows give to a match."""
     entries: dict[bytes, _Entry] = {}
@@ -128,7 +133,7 @@ def pack_unit(unit: int, samples: Iterable[Sample], matcher: Matcher, buckets: i
 def _pack_entries(unit: int, entries: dict[bytes, _Entry], buckets: int) -> list[tuple[int, bytes]]:
     waiting: dict[int, list[_Entry]] = defaultdict(list)
     for digest, entry in entries.items():
-        waiting[int.from_bytes(digest[:4], "little") % buckets].append(entry)
+        waiting[bucket_of(digest, buckets)].append(entry)
     return [(bucket, _pack(unit, found)) for bucket, found in sorted(waiting.items())]
 
 
@@ -266,8 +271,16 @@ def expand_answers(packed: Iterable[bytes], followers: bytes, matcher: Matcher) 
     return found
 
 
-def match_in_memory(samples: Sequence[Sample], matcher: Matcher, units: Sequence[int]) -> list[Sample]:
-    """The same decision on rows at hand, `units[i]` being the unit of `samples[i]`: for what-if and for tests."""
+def match_in_memory(
+    samples: Sequence[Sample],
+    matcher: Matcher,
+    units: Sequence[int],
+    beside: Callable[[list[bytes]], list[bytes]] = list,
+) -> list[Sample]:
+    """The same decision on rows at hand, `units[i]` being the unit of `samples[i]`: for what-if and for tests.
+
+    `beside` adds to the packed rows what a verb would send to their bucket from elsewhere.
+    """
     by_unit: dict[int, list[Sample]] = defaultdict(list)
     for unit, sample in zip(units, samples, strict=True):
         by_unit[unit].append(sample)
@@ -277,7 +290,9 @@ def match_in_memory(samples: Sequence[Sample], matcher: Matcher, units: Sequence
         witnesses = [batch for one in packed.values() for _, batch in one.witnesses]
         batches += [batch for _, batch in count_witnesses(witnesses, 1)]
     told: dict[int, dict[int, list[Any]]] = {
-        unit: expand_answers([b], packed[unit].followers, matcher) for unit, b in resolve_bucket(batches, matcher)
+        unit: expand_answers([b], packed[unit].followers, matcher)
+        for unit, b in resolve_bucket(beside(batches), matcher)
+        if unit in packed
     }
     answers = [told.get(unit, {}).get(s.position) for unit, s in zip(units, samples, strict=True)]
     return [matcher.apply(s, a) if a else s for s, a in zip(samples, answers, strict=True)]

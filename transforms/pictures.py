@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from typing import NamedTuple
 
 import numpy as np
 import xxhash
@@ -20,6 +21,7 @@ from configs.schema.caption import ImageRules, ReadRules
 from transforms.guarded_decoding import DecodeLimits, decode_guarded
 from transforms.image_quality import measure_content, measure_shape
 from transforms.loaded import Loaded
+from transforms.perceptual_hash import hash_likeness
 from transforms.picture_decoding import Pixels, check_size, decode_here, decode_jpeg
 from transforms.picture_headers import Header, PictureError, read_header, sniff_format
 from transforms.picture_suspicion import MANY_PIXELS, suspicion
@@ -63,32 +65,40 @@ def hash_pixels(pixels: Pixels) -> bytes:
     return state.digest()
 
 
-def measure_pictures(batch: list[Loaded], image: ImageRules, read: ReadRules) -> list[Loaded]:
+def measure_pictures(batch: list[Loaded], image: ImageRules, read: ReadRules, likeness: bool = False) -> list[Loaded]:
     """Scan step: hashes, size, measures and pixels of every picture. A bad picture fails its sample; failed rows pass.
 
     A picture over `image.max_pixel_count` is measured from its header only: the rule will drop it. The pixels of one
     over MANY_PIXELS are measured and let go: a later step decodes it again.
     """
-    return [item if item.sample.failure else _measure_item(item, image, read) for item in batch]
+    wanted = _Wanted(image, read, likeness)
+    return [item if item.sample.failure else _measure_item(item, wanted) for item in batch]
 
 
-def _measure_item(item: Loaded, image: ImageRules, read: ReadRules) -> Loaded:
+class _Wanted(NamedTuple):
+    image: ImageRules
+    read: ReadRules
+    likeness: bool
+    """Whether the perceptual hash is wanted too."""
+
+
+def _measure_item(item: Loaded, wanted: _Wanted) -> Loaded:
     pieces: list[Piece] = list(item.sample.pieces)
     pixels = [*item.pixels, *[None] * (len(pieces) - len(item.pixels))]
     failure: Failure | None = None
     for index, piece in enumerate(pieces):
         if isinstance(piece, Picture):
             data = item.data[index] if index < len(item.data) else None
-            pieces[index], pixels[index] = measured = _measure_picture(piece, data, image, read)
+            pieces[index], pixels[index] = measured = _measure_picture(piece, data, wanted)
             failure = failure or measured[0].failure
     return Loaded(replace(item.sample, pieces=tuple(pieces), failure=failure), item.data, pixels)
 
 
 def _measure_picture(
-    picture: Picture, data: bytes | memoryview | None, image: ImageRules, read: ReadRules
+    picture: Picture, data: bytes | memoryview | None, wanted: _Wanted
 ) -> tuple[Picture, Pixels | None]:
     """What could be measured before a failure stays with the picture."""
-    pixels = None
+    (image, read, likeness), pixels = wanted, None
     try:
         data = _check_bytes(data, read.max_picture_bytes)
         picture = replace(picture, sha256=hashlib.sha256(data).digest())
@@ -99,6 +109,8 @@ def _measure_picture(
             limits = DecodeLimits(read.decode_seconds, read.decode_bytes)
             pixels = decode(data, read.max_decode_pixels, limits)
             picture = replace(picture, pixels=hash_pixels(pixels), measures={**shape, **measure_content(pixels)})
+            # Here and not in a step of its own: the pixels of a large picture are not passed on.
+            picture = replace(picture, likeness=hash_likeness(pixels)) if likeness else picture
     except PictureError as error:
         return replace(picture, failure=Failure(error.error, str(error), _place(picture.source))), None
     # A batch of 64 pictures at the pixel limit would hold 17 GB.

@@ -84,6 +84,8 @@ class Picture(msgspec.Struct, frozen=True, array_like=True, tag="picture"):
     measures: Measures = {}
     drop: Drop | None = None
     failure: Failure | None = None
+    likeness: bytes = b""
+    """The perceptual hash, 8 bytes; empty where none was asked for. Last, so that older records still read."""
 
 
 class Text(msgspec.Struct, frozen=True, array_like=True, tag="text"):

@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.benchmarks import bench_caption, bench_decide, bench_flink, bench_pictures, bench_shards
+from tests.benchmarks import bench_caption, bench_concepts, bench_decide, bench_flink, bench_pictures, bench_shards
 
 BENCHMARKS = {
     "caption": bench_caption.bench,
+    "concepts": bench_concepts.bench,
     "decide": bench_decide.bench,
     "flink": bench_flink.bench,
     "pictures": bench_pictures.bench,

@@ -12,7 +12,7 @@ from tests.fuzz.targets import TARGETS
 
 pytest.importorskip("atheris")
 ROOT = Path(__file__).parents[2]
-SECONDS = 4
+SECONDS = 3
 # A process starts with the peak memory of the one that started it, here of all earlier tests; libFuzzer goes by it.
 APART = ("sh", "-c", '"$@"; exit $?', "sh")
 

@@ -14,6 +14,7 @@ from configs.schema.caption import ImageRules, ReadRules
 from tests.transforms.drawn import DATA, FORMATS, LIMIT, photo, save
 from transforms import picture_decoding
 from transforms.loaded import Loaded
+from transforms.perceptual_hash import hash_likeness
 from transforms.pictures import decode, hash_pixels, measure_pictures, read_header
 from transforms.records import Failure, Picture, Recipe, Sample, Span, Text
 
@@ -218,6 +219,17 @@ def test_picture_over_the_rule_is_measured_from_its_header_only():
     found = done.sample.pieces[1]
     assert (done.sample.failure, done.pixels[1], found.pixels, found.width) == (None, None, b"", 64)
     assert set(found.measures) == {"short_side", "aspect_ratio", "pixel_count", "frames", "bytes"}
+
+
+def test_the_perceptual_hash_is_taken_where_it_is_asked_for():
+    large = ImageRules(max_pixel_count=100)
+    for image, likeness, expected in (
+        (ImageRules(), True, hash_likeness(photo())),
+        (ImageRules(), False, b""),
+        (large, True, b""),
+    ):
+        (item,) = measure_pictures([sample(save(photo(), "PNG"))], image, ReadRules(), likeness)
+        assert item.sample.pieces[1].likeness == expected
 
 
 def test_picture_over_the_decoder_limit_fails():

@@ -11,6 +11,7 @@ from hypothesis import given
 from tests.transforms.random_samples import SAMPLES
 from transforms import records
 from transforms.fingerprints import digest
+from transforms.perceptual_hash import hash_likeness
 from transforms.pictures import hash_pixels
 from transforms.records import (
     Drop,
@@ -29,7 +30,7 @@ from transforms.records import (
 )
 
 STRUCTS = [v for v in vars(records).values() if isinstance(v, type) and issubclass(v, msgspec.Struct)]
-HASHES = {(Picture, "sha256"), (Picture, "pixels")}
+HASHES = {(Picture, "sha256"), (Picture, "pixels"), (Picture, "likeness")}
 """The only bytes a record may hold."""
 PICTURE = Picture(Span("a.tar", 512, 900, "tar", "1.jpg"))
 DROP = Drop("image_too_small", 63, 200)
@@ -75,6 +76,7 @@ def test_law_1_no_field_can_hold_pixels():
 def test_law_1_the_bytes_a_record_holds_are_hashes():
     assert len(hash_pixels(np.zeros((300, 300, 3), np.uint8))) == 16
     assert len(digest(b"x" * 90_000)) == 16
+    assert len(hash_likeness(np.zeros((300, 300, 3), np.uint8))) == 8
 
 
 @pytest.mark.parametrize("struct", STRUCTS)
@@ -128,3 +130,9 @@ def test_what_is_no_sample_is_refused():
 
 def test_a_unit_reads_all_rows_unless_told():
     assert Unit(0, "a.tar", "tar").limit < 0
+
+
+def test_a_picture_recorded_before_perceptual_hashes_still_reads():
+    fields = msgspec.msgpack.decode(msgspec.msgpack.encode(PICTURE))
+    assert fields[-1] == b""
+    assert msgspec.convert(fields[:-1], Picture) == PICTURE

@@ -29,7 +29,7 @@ class Match(Labelled):
         packing = beam.ParDo(PackRows(self.matcher, self.buckets, rows)).with_output_types(tuple[int, bytes])
         packed = rows.refs | f"{label}Pack" >> packing.with_outputs("witnesses", "followers", main="rows")
         answers = (
-            self._with_counts(packed.rows, packed.witnesses)
+            self._offered(packed.rows, packed.witnesses)
             | f"{label}Bucket" >> beam.GroupByKey()  # shuffle: some tens of bytes a row
             | f"{label}Resolve" >> beam.FlatMap(_resolved, matcher=self.matcher).with_output_types(tuple[int, bytes])
         )
@@ -42,8 +42,8 @@ class Match(Labelled):
         )
         return replace(rows, refs=refs, fold=(*rows.fold, Join(name, self.matcher.apply)))
 
-    def _with_counts(self, packed: PCollection, witnesses: PCollection) -> PCollection:
-        """The packed rows, and beside them how many witnesses each key has, where the matcher counts any."""
+    def _offered(self, packed: PCollection, witnesses: PCollection) -> PCollection:
+        """What meets in the buckets: the packed rows, and how many witnesses each key has, where any are counted."""
         if not self.matcher.counts_witnesses:
             return packed
         counting = beam.FlatMap(_counted, buckets=self.buckets).with_output_types(tuple[int, bytes])
