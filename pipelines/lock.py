@@ -56,8 +56,11 @@ class OutputLock:
         self._number = standing[0] + 1 if standing else 1
         if not self._storage.claim(self._uri(self._number), msgspec.json.encode(self._owner)):
             raise OutputBusy(f"{self._output}: expected no other run, found one that started at the same moment")
-        for number in range(max(1, self._number - 1), self._number):
-            self._storage.delete(self._uri(number))
+        # One that looked long ago, or in the moment of a takeover, may hold another number: the highest has the output.
+        latest = self._latest()
+        if latest is not None and latest[1].token != self._owner.token:
+            self._storage.delete(self._uri(self._number))
+            raise OutputBusy(self._describe(latest[1]))
         self._thread.start()
         return self
 
@@ -67,7 +70,9 @@ class OutputLock:
         self._stop.set()
         self._thread.join()
         with suppress(OSError):  # the store that ended the run; the next one takes the lock over, as of a killed run
-            self._storage.delete(self._uri(self._number))
+            for number in self._numbers():
+                if number <= self._number:
+                    self._storage.delete(self._uri(number))
 
     def check(self) -> None:
         """Raises OutputBusy where another run took the output over, which only happens to one that stood still."""
@@ -85,12 +90,18 @@ class OutputLock:
                 continue  # the next beat may come through; `check` has the last word
 
     def _latest(self) -> tuple[int, Owner] | None:
+        while numbers := self._numbers():
+            try:
+                with self._storage.open(self._uri(numbers[-1])) as file:
+                    return numbers[-1], msgspec.json.decode(file.read(), type=Owner)
+            except FileNotFoundError:
+                continue  # its run ended since the listing
+        return None
+
+    def _numbers(self) -> list[int]:
+        """Of all locks there are, dead ones too: a takeover leaves the old one, so that no listing finds neither."""
         files = self._storage.list(self._folder)
-        if not files:
-            return None
-        number = max(int(file.uri.rpartition("/")[2].removesuffix(".json")) for file in files)
-        with self._storage.open(self._uri(number)) as file:
-            return number, msgspec.json.decode(file.read(), type=Owner)
+        return sorted(int(file.uri.rpartition("/")[2].removesuffix(".json")) for file in files)
 
     def _abandoned(self, owner: Owner) -> bool:
         if owner.machine == self._owner.machine:

@@ -144,8 +144,13 @@ class LocalStorage:
             return []
         names = sorted(name for name in os.listdir(path) if not name.startswith(TEMPORARY))
         found = [(name, os.path.join(path, name)) for name in names]
-        # Spelled as the folder was asked for: whoever compares with `join(folder, name)` must find them equal.
-        return [replace(self.stat(file), uri=join(folder, name)) for name, file in found if os.path.isfile(file)]
+        files: Files = []
+        for name, file in found:
+            with suppress(FileNotFoundError):  # another process removed it since the listing
+                if os.path.isfile(file):
+                    # Spelled as the folder was asked for: whoever compares with `join(folder, name)` must find it.
+                    files.append(replace(self.stat(file), uri=join(folder, name)))
+        return files
 
     def match(self, pattern: str) -> Files:
         path = local_path(pattern)

@@ -17,6 +17,7 @@ from pipelines.errors import OutputBusy
 from pipelines.lock import STALE_SECONDS, OutputLock, machine_id, started_at, this_process
 from tests.pipelines.small_run import write_pool
 from tests.pipelines.whole_runs import QUICK, ROOT, arguments, run_apart
+from transforms.storage import LocalStorage
 
 
 def locks(output: Path) -> list[str]:
@@ -53,13 +54,15 @@ def test_a_dead_process_of_this_machine_is_taken_over_at_once(tmp_path):
     dead.wait()
     leave_lock(tmp_path, 3, pid=dead.pid, started="1")
     with OutputLock(str(tmp_path)):
-        assert locks(tmp_path) == ["000004.json"]
+        assert locks(tmp_path) == ["000003.json", "000004.json"]
+    assert locks(tmp_path) == []
 
 
 def test_another_process_that_got_the_same_id_is_not_the_owner(tmp_path):
     leave_lock(tmp_path, started="1")  # our own id, of a process that started at another time
     with OutputLock(str(tmp_path)):
-        assert locks(tmp_path) == ["000002.json"]
+        assert locks(tmp_path) == ["000001.json", "000002.json"]
+    assert locks(tmp_path) == []
 
 
 @pytest.mark.parametrize(("age", "refused"), [(STALE_SECONDS - 5, True), (STALE_SECONDS + 5, False)])
@@ -75,19 +78,36 @@ def test_a_run_on_another_machine_is_dead_after_a_minute_of_silence(age, refused
 
 def test_one_of_many_wins_also_over_a_dead_one(tmp_path):
     leave_lock(tmp_path, started="1")
-    barrier = threading.Barrier(8)
+    barrier, refused = threading.Barrier(8), threading.Semaphore(0)
 
     def try_it(_: int) -> bool:
         barrier.wait()
         try:
             with OutputLock(str(tmp_path)):
-                time.sleep(0.5)
+                return all(refused.acquire(timeout=10) for _ in range(7))
         except OutputBusy:
+            refused.release()
             return False
-        return True
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(try_it, range(8))) == 1
+
+
+def test_a_lock_that_goes_between_listing_and_opening_is_none(tmp_path, monkeypatch):
+    leave_lock(tmp_path)
+    lock, storage, listed = OutputLock(str(tmp_path)), LocalStorage(), []
+
+    def list_and_lose(folder: str) -> list:
+        found = storage.list(folder)
+        if not listed:
+            (tmp_path / "work" / "lock" / "000001.json").unlink()
+        listed.append(found)
+        return found
+
+    monkeypatch.setattr(lock._storage, "list", list_and_lose)
+    with lock:
+        assert [len(found) for found in listed] == [1, 0, 1]
+        assert locks(tmp_path) == ["000001.json"]
 
 
 def test_a_living_run_renews_its_lock(tmp_path, monkeypatch):

@@ -191,3 +191,18 @@ def test_schemes_and_local_paths() -> None:
     assert [scheme_of(uri) for uri in ("S3://x", "/x", "a:b")] == ["s3", "", ""]
     assert local_path("file:///a%20b") == "/a b"
     assert local_path("a%20b") == "a%20b"
+
+
+def test_a_file_that_goes_while_a_folder_is_listed_is_not_listed(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"1")
+    real = os.path.isfile
+
+    def and_gone(path: str) -> bool:
+        found = real(path)
+        if path.endswith("a"):
+            os.unlink(path)
+        return found
+
+    monkeypatch.setattr(os.path, "isfile", and_gone)
+    assert [file.uri for file in LocalStorage().list(str(tmp_path))] == [f"{tmp_path}/b"]
