@@ -127,9 +127,10 @@ def _filled(entries, size):
 @pytest.mark.slow
 @pytest.mark.real_data
 @real_captions_only
-@pytest.mark.parametrize("version", [1, 2])
-def test_123000_real_captions(version):
-    captions = real_captions()
+@pytest.mark.parametrize(("version", "step"), [(1, 1), (2, 4)])
+def test_real_captions(version, step):
+    """All 123,000 under MetaCLIP's first rules; every fourth under the second, whose oracle is slow."""
+    captions = real_captions()[::step]
     rules = NgramRules(max_words=3, min_count=2, min_pmi=-100.0, min_proper_count=2)
     entries = list(dict.fromkeys(found.entry for found in caption_entries(captions, rules)))
     if version == 2:
@@ -147,7 +148,7 @@ def test_123000_real_captions(version):
         counts[expected] += 1
         assert found.of(i).tolist() == expected, caption
     assert (count_entries(found.ids, len(entries)) == counts).all()
-    assert found.offsets[-1] > 1_000_000
+    assert found.offsets[-1] > 1_000_000 // step
     sample = [
         i for i, caption in enumerate(captions) if version == 1 or "\u4e00" <= max(caption, default="") <= "\u9fff"
     ]
