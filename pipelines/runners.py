@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
+import threading
+from contextlib import suppress
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
@@ -18,8 +20,11 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
     WorkerOptions,
 )
+from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.runners.portability.fn_api_runner.worker_handlers import SubprocessSdkWorkerHandler, WorkerHandler
+from apache_beam.runners.portability.local_job_service import SubprocessSdkWorker
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
@@ -39,6 +44,8 @@ _LOGGERS = (
     "apache_beam.utils.subprocess_server",
     "",
 )
+TOLD_SECONDS = 1.0
+"""Between two tellings of a dead worker: a question put to it after one is answered by the next."""
 WORKER_CACHE_MILLIS = 60_000
 """Between the stages of one Flink job a worker waits this long for the next, its model loaded; Beam's default is 0."""
 
@@ -68,11 +75,39 @@ def local_runner(options: PipelineOptions, worker_log: str) -> fn_runner.FnApiRu
     if direct.direct_num_workers != 1 and direct.direct_running_mode == "in_memory":
         command = f"{shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
         environment = SubprocessSDKEnvironment.from_command_string(f"{command} 2>>{shlex.quote(worker_log)}")
+        WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)(WatchedWorker)
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
     provision = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
     return fn_runner.FnApiRunner(
         default_environment=environment, provision_info=fn_runner.ExtendedProvisionInfo(provision)
     )
+
+
+class WatchedWorker(SubprocessSdkWorkerHandler):
+    """A worker process whose death ends the run. Beam 2.77 has it so for containers, but of a process nobody hears: a
+    bundle that had sent its last element when the process died was waited for for ever."""
+
+    def start_worker(self) -> None:
+        self._stopped = threading.Event()
+        self.worker = SubprocessSdkWorker(
+            self._worker_command_line, self.control_address, self.provision_info, self.worker_id
+        )
+        self.worker_thread = threading.Thread(name="run_worker", target=self._run)
+        self.worker_thread.start()
+
+    def close(self) -> None:
+        self._stopped.set()
+        super().close()
+
+    def _run(self) -> None:
+        try:
+            self.worker.run()
+        except RuntimeError as died:
+            while True:
+                with suppress(RuntimeError):  # Beam walks a dict that another thread may change
+                    self.control_conn.abort(died)
+                if self._stopped.wait(TOLD_SECONDS):
+                    return
 
 
 def _is_news(record: logging.LogRecord) -> bool:
