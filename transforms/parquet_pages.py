@@ -47,13 +47,25 @@ class Chunk(NamedTuple):
     end: int
 
 
+class Group(NamedTuple):
+    rows: int
+    chunks: tuple[Chunk, ...]
+
+
+class Footer(NamedTuple):
+    """What a file's footer says of its row groups. `size` is its own, in bytes, without its length and the magic."""
+
+    groups: tuple[Group, ...]
+    size: int
+
+
 def batch_rows(file: BinaryIO, part: int, columns: list[str], most: int) -> int:
     """How many rows of row group `part` unpack to about `most` bytes at the worst, at least 1.
 
     Raises pa.ArrowInvalid for pages and row counts that cannot be meant: see MAX_RATIO, ALWAYS_ROWS.
     """
-    rows, chunks = parse_footer(_read_footer(file))[part]
-    chunks = [chunk for chunk in chunks if chunk.column in columns]
+    rows, found = read_footer(file).groups[part]
+    chunks = [chunk for chunk in found if chunk.column in columns]
     if not rows:
         return 1
     packed = sum(chunk.end - chunk.start for chunk in chunks)
@@ -63,22 +75,23 @@ def batch_rows(file: BinaryIO, part: int, columns: list[str], most: int) -> int:
     return max(1, min(1024, int(most / max(1.0, row))))
 
 
-def _read_footer(file: BinaryIO) -> bytes:
+def read_footer(file: BinaryIO) -> Footer:
+    """Raises pa.ArrowInvalid for anything else than a footer, and as the file."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - 8))
     size = int.from_bytes(file.read(4), "little")
     if not 0 < size <= min(MAX_FOOTER, end - 8):
         raise pa.ArrowInvalid(f"expected a Parquet footer of 1 to {MAX_FOOTER} bytes, found {size}")
     file.seek(end - 8 - size)
-    return file.read(size)
+    return _parse_footer(file.read(size))
 
 
 @lru_cache(maxsize=2)
-def parse_footer(data: bytes) -> list[tuple[int, list[Chunk]]]:
-    """(rows, chunks) of each row group of a FileMetaData; pa.ArrowInvalid for anything else."""
+def _parse_footer(data: bytes) -> Footer:
     try:
         groups = _read_struct(data, 0, 0)[0][4]
-        return [(int(group.get(3, 0)), [_chunk(column[3]) for column in group[1]]) for group in groups]
+        found = (Group(int(group.get(3, 0)), tuple(_chunk(column[3]) for column in group[1])) for group in groups)
+        return Footer(tuple(found), len(data))
     except (IndexError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise pa.ArrowInvalid(f"expected a Parquet footer, found {data[:16]!r}") from error
 

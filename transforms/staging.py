@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from itertools import accumulate
 from typing import BinaryIO, NamedTuple
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 
+from transforms.parquet_pages import Footer, read_footer
 from transforms.parquet_reader import Broken
 from transforms.records import Unit
 from transforms.storage import Storage, StoreUnavailable, copy_path, scheme_of
@@ -32,35 +33,42 @@ def stage_unit(storage: Storage, unit: Unit, staging: str) -> str:
             return stage_ranges(storage, Part(unit.uri, file, unit.size, [(unit.start, unit.end)]), staging)
     if unit.kind == "parquet" and unit.start < unit.end:
         with storage.open(unit.uri) as file, _told_by_its_reader():
-            metadata = pq.read_metadata(file)
-            if 1 < metadata.num_row_groups > unit.part:
-                ranges = [*group_range(metadata, unit.part), footer_range(metadata, unit.size)]
+            footer = read_footer(file)
+            if 1 < len(footer.groups) > unit.part:
+                ranges = [*group_range(footer, unit.size, unit.part), footer_range(footer, unit.size)]
                 return stage_ranges(storage, Part(unit.uri, file, unit.size, ranges), staging)
     return storage.fetch(unit.uri, staging)
 
 
 def stage_column(storage: Storage, uri: str, place: tuple[int, str], staging: str) -> str:
-    """A copy of the footer and of the chunk where `place`, (row, column), lies. Raises as pyarrow and the storage."""
+    """A copy of the footer and of the chunk where `place`, (row, column), lies.
+
+    Raises pa.ArrowInvalid where the footer cannot be made out or is not true, and as the storage.
+    """
     with storage.open(uri) as file:
-        metadata, size = pq.read_metadata(file), file.seek(0, os.SEEK_END)
-        ends = accumulate(metadata.row_group(part).num_rows for part in range(metadata.num_row_groups))
+        footer, size = read_footer(file), file.seek(0, os.SEEK_END)
+        ends = accumulate(group.rows for group in footer.groups)
         part = next((part for part, end in enumerate(ends) if place[0] < end), None)
-        chunk = [] if part is None else group_range(metadata, part, place[1])
-        return stage_ranges(storage, Part(uri, file, size, [*chunk, footer_range(metadata, size)]), staging)
+        chunk = [] if part is None else group_range(footer, size, part, place[1])
+        return stage_ranges(storage, Part(uri, file, size, [*chunk, footer_range(footer, size)]), staging)
 
 
-def group_range(metadata: pq.FileMetaData, part: int, column: str = "") -> list[Range]:
-    """The bytes of a row group, or of one column of it; none where it has no such column."""
-    group = metadata.row_group(part)
-    chunks = [group.column(index) for index in range(group.num_columns)]
-    chunks = [chunk for chunk in chunks if not column or chunk.path_in_schema.partition(".")[0] == column]
-    starts = [min(c.data_page_offset, c.dictionary_page_offset or c.data_page_offset) for c in chunks]
-    ends = [start + chunk.total_compressed_size for start, chunk in zip(starts, chunks, strict=True)]
-    return [(min(starts), max(ends))] if chunks else []
+def group_range(footer: Footer, size: int, part: int, column: str = "") -> list[Range]:
+    """The bytes of a row group, or of one column of it; none where it has no such column.
+
+    Raises pa.ArrowInvalid where they would lie behind the end of the file.
+    """
+    chunks = [chunk for chunk in footer.groups[part].chunks if not column or chunk.column == column]
+    if not chunks:
+        return []
+    start, end = min(chunk.start for chunk in chunks), max(chunk.end for chunk in chunks)
+    if end > size:
+        raise pa.ArrowInvalid(f"expected a row group inside {size} bytes, found one of bytes {start} to {end}")
+    return [(start, end)]
 
 
-def footer_range(metadata: pq.FileMetaData, size: int) -> Range:
-    return size - metadata.serialized_size - 8, size  # its length and the magic follow in eight bytes
+def footer_range(footer: Footer, size: int) -> Range:
+    return size - footer.size - 8, size  # its length and the magic follow in eight bytes
 
 
 class Part(NamedTuple):
