@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from classifiers.clip_source import ClipSource, fingerprint_source, parse_source
+from classifiers.devices import find_device
 from classifiers.errors import ModelError
 from configs.schema.caption import RelevanceRules
 from transforms.loaded import batched
@@ -187,7 +188,7 @@ def _load_network(source: ClipSource, rules: RelevanceRules) -> _Network:
     except ImportError as error:
         raise ModelError(MISSING.format(error=error)) from error
     _fix_threads(torch, rules.threads)
-    device = _device(torch, rules.device)
+    device = find_device(torch, rules.device, "relevance.device")
     precision = choose_precision(rules.precision, device.type, _capabilities(torch, device))
     quick_gelu = _check_names(open_clip, source)
     try:
@@ -211,16 +212,6 @@ def _fix_threads(torch: Any, threads: int) -> None:
         # torch takes this once per process and before its first parallel work; it does not touch the numbers.
         with contextlib.suppress(RuntimeError):
             torch.set_num_interop_threads(threads)
-
-
-def _device(torch: Any, asked: str) -> Any:
-    try:
-        device = torch.device(asked if asked != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
-    except RuntimeError as error:
-        raise ModelError(f"relevance.device: expected auto or a torch device, found {asked!r}") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ModelError(f"relevance.device: expected a CUDA device for {asked!r}, found none")
-    return device
 
 
 def _capabilities(torch: Any, device: Any) -> Mapping[str, object]:

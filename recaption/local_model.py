@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from classifiers.devices import find_device
 from classifiers.errors import ModelError
 from recaption.captioner import Answer, Refusal, Reply, Request, answer_fingerprint, shown_picture
 from recaption.chat_replies import strip_thinking
@@ -171,7 +172,7 @@ def _load_network(source: str, rules: CaptionerRules) -> _Network:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the run has a progress line of its own
-    device = _device(torch, rules.local.device)
+    device = find_device(torch, rules.local.device, "recaption.captioner.local.device")
     dtype = rules.local.dtype if rules.local.dtype == "auto" else getattr(torch, rules.local.dtype)
     local = Path(source).is_dir()
     try:
@@ -189,16 +190,6 @@ def _load_network(source: str, rules: CaptionerRules) -> _Network:
     if processor.tokenizer.pad_token_id is None:
         processor.tokenizer.pad_token = processor.tokenizer.eos_token
     return _Network(torch, model.to(device).eval(), processor, device)
-
-
-def _device(torch: Any, asked: str) -> Any:
-    try:
-        device = torch.device(asked if asked != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
-    except RuntimeError as error:
-        raise ModelError(f"recaption.captioner.local.device: expected auto or a device, found {asked!r}") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ModelError(f"recaption.captioner.local.device: expected a CUDA device for {asked!r}, found none")
-    return device
 
 
 def _fingerprint_source(source: str) -> str:
