@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from classifiers.errors import ModelError
 from configs.schema.caption import RelevanceRules
+from transforms.fingerprints import file_digest
 
 LOCAL = "local-dir:"
 HUB = "hf-hub:"
@@ -66,18 +67,13 @@ def fingerprint_source(source: ClipSource) -> str:
     names = (source.kind,) if source.kind == "folder" else (source.kind, source.model)
     _add(digest, *names, *((source.pretrained or "",) if source.kind == "tag" else ()))
     for path in source.files:
-        _add(digest, path.name if source.kind == "folder" else "", _digest_of(path))
+        _add(digest, path.name if source.kind == "folder" else "", file_digest(path))
     return digest.hexdigest()
 
 
 def _add(digest: hashlib.blake2b, *parts: str) -> None:
     for part in parts:
         digest.update(f"{len(part)}:{part};".encode())
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _folder_files(folder: Path) -> tuple[Path, ...]:

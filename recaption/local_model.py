@@ -7,7 +7,6 @@ Left out on purpose: sampling, quantisation, more than one device; a server does
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from recaption.captioner import Answer, Refusal, Reply, Request, answer_fingerpr
 from recaption.chat_replies import strip_thinking
 from recaption.prompting import choose_prompt, load_prompts
 from recaption.rules import CaptionerRules
+from transforms.fingerprints import file_digest, fingerprint
 from transforms.loaded import batched
 
 MISSING = (
@@ -193,19 +193,8 @@ def _load_network(source: str, rules: CaptionerRules) -> _Network:
 
 
 def _fingerprint_source(source: str) -> str:
-    """Names, sizes and contents of a folder's files, of large ones the first and last MiB; a hub name as it is."""
+    """Names and contents of a folder's files; a hub name as it is."""
     folder = Path(source)
     if not folder.is_dir():
         return source
-    hashed = hashlib.blake2b(digest_size=16)
-    for path in sorted(p for p in folder.iterdir() if p.is_file()):
-        size = path.stat().st_size
-        hashed.update(f"{path.name}\0{size}\0".encode())
-        with path.open("rb") as file:
-            if size <= 64 << 20:
-                hashed.update(file.read())
-            else:
-                hashed.update(file.read(1 << 20))
-                file.seek(-(1 << 20), 2)
-                hashed.update(file.read())
-    return hashed.hexdigest()
+    return fingerprint([(path.name, file_digest(path)) for path in sorted(folder.iterdir()) if path.is_file()])

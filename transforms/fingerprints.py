@@ -26,6 +26,12 @@ def digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
+def file_digest(path: Path) -> str:
+    """SHA-256 in hex of all bytes of a file, which is not held in memory. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def chance(seed: int, key: str, purpose: str) -> float:
     """A number in [0, 1) that is the same on every machine, run and retry (law 4)."""
     hashed = hashlib.blake2b(f"{seed}\0{purpose}\0{key}".encode(), digest_size=8).digest()

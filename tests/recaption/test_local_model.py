@@ -101,3 +101,14 @@ def test_it_travels_without_its_weights_and_its_fingerprint_knows_them(weights, 
     other = captioner(save_tiny_glm4v(tmp_path, seed=1), load=False)
     assert other.fingerprint() != made.fingerprint()
     assert captioner(weights, load=False, batch_size=3).fingerprint() != made.fingerprint()
+
+
+def test_one_byte_in_the_middle_of_large_weights_makes_another_model(tmp_path):
+    file = tmp_path / "model.safetensors"
+    with file.open("wb") as sparse:
+        sparse.truncate(80 << 20)
+    made = captioner(str(tmp_path), load=False).fingerprint()
+    with file.open("r+b") as sparse:
+        sparse.seek(40 << 20)
+        sparse.write(b"1")
+    assert captioner(str(tmp_path), load=False).fingerprint() != made
