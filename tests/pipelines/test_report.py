@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import duckdb
@@ -16,27 +15,12 @@ from pipelines.report import ReportOptions, build_report
 from pipelines.report_pages.frame import POLICY
 from pipelines.report_queries import measure_bins, measure_spreads, nearest_dropped, nearest_kept, open_ledger
 from pipelines.report_spec import ReportSpec, RuleSpec, is_enabled, limit_of
+from tests.pipelines.dom import Dom
 from tests.pipelines.made_run import HOSTILE, MEASURES, RULES, SPEC, fetch_span, make_run
 from transforms.shards import Manifest, format_manifest
 from transforms.storage import LocalStorage
 
 BUILT = datetime(2026, 11, 21, 1, 30, tzinfo=UTC)
-
-
-class Page(HTMLParser):
-    """What a browser would find: tags, attributes, text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +37,8 @@ def html(run: tuple[Path, Manifest]) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(html: str) -> Page:
-    return Page(html)
+def page(html: str) -> Dom:
+    return Dom(html)
 
 
 def test_same_run_same_bytes(run: tuple[Path, Manifest], html: str) -> None:
@@ -64,7 +48,7 @@ def test_same_run_same_bytes(run: tuple[Path, Manifest], html: str) -> None:
     assert (out / "report.html").read_text(encoding="utf-8") == html
 
 
-def test_no_tag_that_could_run_or_load_anything(page: Page) -> None:
+def test_no_tag_that_could_run_or_load_anything(page: Dom) -> None:
     tags = {tag for tag, _ in page.tags}
     assert not tags & {"script", "iframe", "object", "embed", "link", "form", "base", "audio", "video"}
     assert all(attrs["src"].startswith("data:image/webp;base64,") for tag, attrs in page.tags if tag == "img")  # type: ignore[union-attr]
@@ -72,14 +56,14 @@ def test_no_tag_that_could_run_or_load_anything(page: Page) -> None:
     assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
 
 
-def test_the_policy_forbids_network_and_script(page: Page) -> None:
+def test_the_policy_forbids_network_and_script(page: Dom) -> None:
     policies = [a["content"] for t, a in page.tags if t == "meta" and a.get("http-equiv") == "Content-Security-Policy"]
     assert policies == [POLICY]
     assert "default-src 'none'" in POLICY
     assert "script" not in POLICY
 
 
-def test_hostile_captions_are_shown_as_text(page: Page) -> None:
+def test_hostile_captions_are_shown_as_text(page: Dom) -> None:
     for caption in HOSTILE[:3]:
         assert caption in page.text
 
@@ -95,11 +79,11 @@ def test_every_foreign_text_has_its_direction_isolated(html: str) -> None:
     assert '<bdi dir="auto">invoice \u202egpj.exe\u2066 stays on its line</bdi>' in html
 
 
-def test_a_long_caption_is_cut_and_says_so(page: Page) -> None:
+def test_a_long_caption_is_cut_and_says_so(page: Dom) -> None:
     assert "first 1,000 of 60,000 characters" in page.text
 
 
-def test_anchors_lead_somewhere_and_are_unique(page: Page) -> None:
+def test_anchors_lead_somewhere_and_are_unique(page: Dom) -> None:
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     assert {attrs["href"][1:] for tag, attrs in page.tags if tag == "a"} <= set(ids)  # type: ignore[index]
@@ -123,11 +107,11 @@ def test_a_rule_the_spec_does_not_know_still_counts(run: tuple[Path, Manifest], 
     assert "Duplicates" not in text
 
 
-def test_a_measure_no_row_has_is_named(page: Page) -> None:
+def test_a_measure_no_row_has_is_named(page: Dom) -> None:
     assert "No row has: never_measured." in page.text
 
 
-def test_thumbnails_that_cannot_be_had_say_why(page: Page) -> None:
+def test_thumbnails_that_cannot_be_had_say_why(page: Dom) -> None:
     assert "cannot be fetched: FileNotFoundError" in page.text
     assert "cannot be decoded: PictureUndecodable" in page.text
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from pipelines.calibration_page import Calibration, Figures, format_page
 from pipelines.report_pages.markup import esc
 from tests.pipelines.browser import CHROMIUM, Tripwire, open_page, tripwire
+from tests.pipelines.dom import Dom
 from tests.pipelines.hostile_run import MARK, make_hostile_run, payloads
 from transforms.calibration import Interval
 
@@ -29,22 +29,6 @@ def wire() -> Iterator[Tripwire]:
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory, wire: Tripwire) -> Path:
     return make_hostile_run(tmp_path_factory.mktemp("hostile"), wire.url)
-
-
-class Dom(HTMLParser):
-    """Tags with their attributes, and the text outside style."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def open_unharmed(page: Path, profile: Path, wire: Tripwire) -> Dom:
