@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,11 +14,10 @@ from pathlib import Path
 
 import yaml
 
-from tests.faults.worker_pool import free_port
 from tests.flink.distribution import FLINK_MINOR, Distribution
+from tests.waiting import free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 60
 END_SECONDS = 20
 SLOTS = 2
 """Of each task manager: two of them serve a parallelism of 1, 2 and 4."""
@@ -56,13 +54,7 @@ class Cluster:
         manager.wait(END_SECONDS)
 
     def wait_for(self, task_managers: int) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while self.overview().get("taskmanagers") != task_managers:
-            if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"expected {task_managers} task managers within {START_SECONDS} s, {self.overview()}"
-                )
-            time.sleep(0.2)
+        wait_until(lambda: self.overview().get("taskmanagers") == task_managers, f"{task_managers} task managers")
 
     def overview(self) -> dict:
         """What the cluster's web page says of it; empty while it does not answer."""

@@ -2,15 +2,15 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.faults.mortal_workers import give_order
 from tests.faults.small_units import DEATHS, FOLDERS, SCORED, TOLD, nothing_done_again
-from tests.flink.cluster import ROOT, START_SECONDS, flink_options, standalone
+from tests.flink.cluster import ROOT, flink_options, standalone
 from tests.pipelines.whole_runs import arguments, run_apart, run_here, run_killed, shards_of, standing, unfinished
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.beam, pytest.mark.slow]
 
@@ -105,7 +105,4 @@ def told(ended: subprocess.CompletedProcess) -> str:
 
 
 def wait_for_scans(output: Path, count: int) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while len(list(output.glob("work/scan/*.arrow"))) < count:
-        assert time.monotonic() < deadline, "no scan after a minute"
-        time.sleep(0.02)
+    wait_until(lambda: len(list(output.glob("work/scan/*.arrow"))) >= count, f"{count} scans")

@@ -17,6 +17,7 @@ from pipelines.errors import OutputBusy
 from pipelines.lock import STALE_SECONDS, OutputLock, machine_id, started_at, this_process
 from tests.pipelines.small_run import write_pool
 from tests.pipelines.whole_runs import QUICK, ROOT, arguments, run_apart
+from tests.waiting import wait_until
 from transforms.storage import LocalStorage
 
 
@@ -115,10 +116,7 @@ def test_a_living_run_renews_its_lock(tmp_path, monkeypatch):
     path = tmp_path / "work" / "lock" / "000001.json"
     with OutputLock(str(tmp_path)):
         first = json.loads(path.read_bytes())["beat"]
-        deadline = time.monotonic() + 10
-        while json.loads(path.read_bytes())["beat"] == first:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: json.loads(path.read_bytes())["beat"] != first, "a later beat", 10)
 
 
 def test_a_run_that_stood_still_and_was_taken_over_notices(tmp_path):

@@ -1,7 +1,6 @@
 """The server's client against a real HTTP server that misbehaves by rule: no row lost, every failure classified."""
 
 import pickle
-import socket
 import threading
 import time
 
@@ -14,6 +13,7 @@ from recaption.openai_server import ServerCaptioner
 from recaption.prompting import load_prompt
 from recaption.rules import CaptionerRules
 from tests.recaption.server import MODEL, serving, write_caption
+from tests.waiting import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -151,11 +151,8 @@ def test_the_limit_holds_for_all_threads_of_a_process():
 
 
 def test_nobody_who_listens_stops_the_run():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     with pytest.raises(CaptionerDown, match="expected somebody to listen"):
-        ServerCaptioner(rules(url)).load()
+        ServerCaptioner(rules(f"http://127.0.0.1:{free_port()}/v1")).load()
 
 
 def test_a_server_that_goes_away_stops_the_run():

@@ -6,17 +6,16 @@ Left out on purpose: checking of keys and signatures; moto takes any.
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
-SECONDS_TO_START = 60
+from tests.waiting import free_port, wait_until
 
 
 @dataclass(frozen=True)
@@ -48,31 +47,20 @@ def s3_server() -> Iterator[S3Server]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
     try:
-        await_answer(f"http://127.0.0.1:{port}/moto-api/", process)
+        url = f"http://127.0.0.1:{port}/moto-api/"
+        wait_until(partial(_answers, url), f"an answer from {url}", process=process)
         yield S3Server(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.kill()
         process.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Returns when the server answers anything; TimeoutError, or RuntimeError where it ended instead."""
-    until = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            raise RuntimeError(f"{url}: the server ended with code {process.returncode}")
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-            return
-        except urllib.error.HTTPError as error:
-            error.close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise TimeoutError(f"{url}: no answer in {SECONDS_TO_START} s")
+def _answers(url: str) -> bool:
+    """Whether the server answers anything."""
+    try:
+        urllib.request.urlopen(url, timeout=2).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+    except OSError:
+        return False
+    return True
