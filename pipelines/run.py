@@ -26,7 +26,7 @@ from configs.schema.strict import ConfigError
 from pipelines import caption
 from pipelines.caption_rules import MEASURES
 from pipelines.errors import TooManyFailures, explain_stop, was_interrupted
-from pipelines.finish import finish_output, finished_manifest, read_manifest
+from pipelines.finish import finish_output, read_manifest
 from pipelines.lock import OutputLock
 from pipelines.progress import Progress
 from pipelines.runners import is_local, pipeline_for
@@ -75,11 +75,11 @@ def run(request: Request, say: Say) -> Manifest:
     units = list_inputs(request)
     site = make_site(request.output, request.cfg)
     made_by = run_fingerprint(site, units, request.cfg)
-    if read_manifest(request.output) is not None:
-        return _taken_over(request.output, made_by, say)
+    if finished := read_manifest(request.output):
+        return _taken_over(finished, request.output, made_by, say)
     with OutputLock(request.output) as lock:
-        if read_manifest(request.output) is not None:  # of a run that ended between the question and the lock
-            return _taken_over(request.output, made_by, say)
+        if finished := read_manifest(request.output):  # of a run that ended between the question and the lock
+            return _taken_over(finished, request.output, made_by, say)
         manifest = _make(units, request, site, made_by)
         lock.check()
         finish_output(request.output, manifest, say)
@@ -222,8 +222,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _taken_over(output: str, made_by: str, say: Say) -> Manifest:
-    finished = finished_manifest(output)
+def _taken_over(finished: Manifest, output: str, made_by: str, say: Say) -> Manifest:
     if finished.fingerprint != made_by:
         raise ConfigError(
             f"{output} holds the finished run {finished.fingerprint} of another recipe or input, "
