@@ -50,14 +50,19 @@ _FROM_WORKER = re.compile(
     rf"^(?:.*Caused by: )?(?:[\w.]+\.)?({_TOLD}): (.*?)(?: \[while running '.*'\])?$", re.MULTILINE
 )
 _LOST = {
-    "Channel closed prematurely": "a worker process ended, killed or out of memory",  # the in-process runner
-    "Worker subprocess exited": "a worker process ended, killed or out of memory",
-    "CANCELLED: client cancelled": "a worker process ended, killed or out of memory",  # Flink, as all that follow
-    "is no longer reachable": "a task manager of Flink was lost",
-    "RecipientUnreachableException": "a task manager of Flink was lost",
-    "remote task manager": "a task manager of Flink was lost",
-    "NoResourceAvailableException": "Flink has fewer free slots than --parallelism asks for",
+    "a worker process ended, killed or out of memory": (
+        "Channel closed prematurely",  # the in-process runner, and the next
+        "Worker subprocess exited",
+        "CANCELLED: client cancelled",  # Flink, as all that follow
+    ),
+    "a task manager of Flink was lost": (
+        "is no longer reachable",
+        "RecipientUnreachableException",
+        "remote task manager",
+    ),
+    "Flink has fewer free slots than --parallelism asks for": ("NoResourceAvailableException",),
 }
+"""What was lost, by the words of a runner's message."""
 
 
 def explain_stop(error: BaseException) -> Stopped | None:
@@ -69,8 +74,8 @@ def explain_stop(error: BaseException) -> Stopped | None:
         return Stopped(f"{type(error).__name__}: {error}; the same command resumes")
     if not isinstance(error, RuntimeError):
         return None
-    for words, loss in _LOST.items():
-        if words in str(error):
+    for loss, words in _LOST.items():
+        if any(word in str(error) for word in words):
             return Stopped(f"{loss}; the same command resumes")
     found = _FROM_WORKER.findall(str(error))
     return Stopped(f"{found[-1][0]}: {found[-1][1]}; the same command resumes") if found else None
