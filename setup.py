@@ -39,6 +39,7 @@ TEST = [
     "psutil",
     "pytest",
     "pytest-cov",
+    "pytest-xdist",
     "ruff",
     "segno",
     "types-PyYAML",
