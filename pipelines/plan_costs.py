@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from configs.schema.caption import CaptionConfig
 from pipelines.plan_trial import Extent, Trial, unit_size
+from transforms.beam.write_ledger import ROWS_PER_GROUP
 from transforms.matching import bucket_count
 from transforms.records import Sample, Unit, encode_sample, pictures, texts
 
@@ -28,8 +29,6 @@ GROUP_ROW_BYTES = 7_000
 """Memory of a row while the ledger writes its row group (RESULTS.md, decide stages: 6,060)."""
 RUNNER_BYTES = 70 << 20
 """Memory of a run beside what the trial touches: runner and report (405 MiB for 4,800 rows, 336 in their trial)."""
-GROUP_ROWS = 4_096
-"""Rows of a ledger's row group (transforms/beam/write_ledger.py)."""
 SEGMENT_BYTES = 150
 """An encoded Segment, its URI of kept rows included."""
 
@@ -158,7 +157,7 @@ def memory_parts(trial: Trial, load: Workload, cfg: CaptionConfig, peak: int) ->
     row = _mean(len(encode_sample(sample)) for sample in trial.samples)
     later = {
         "a bucket": BUCKET_ROW_BYTES * load.rows / bucket_count(load.units),
-        "a ledger's row group": GROUP_ROW_BYTES * min(GROUP_ROWS, load.rows / max(load.units, 1)),
+        "a ledger's row group": GROUP_ROW_BYTES * min(ROWS_PER_GROUP, load.rows / max(load.units, 1)),
         "a shard's rows": row * min(cfg.output.samples_per_shard, load.kept),
     }
     largest = max(later, key=lambda name: later[name])

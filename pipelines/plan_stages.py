@@ -24,7 +24,7 @@ from transforms.beam.write_ledger import SettleUnit, Tally, ledger_uri
 from transforms.beam.write_shards import ShardRecord, WriteShard
 from transforms.caption_pairs import apply_scores, mark_duplicates, mark_irrelevant, mark_near_duplicates, mark_unsound
 from transforms.duplicates import ExactDuplicates
-from transforms.matching import Matcher, count_witnesses, expand_answers, pack_unit, resolve_bucket
+from transforms.matching import Matcher, answer_units, count_witnesses, pack_unit
 from transforms.near_duplicates import NearDuplicates
 from transforms.planning import Segment
 from transforms.records import Sample, Unit, encode_sample
@@ -126,14 +126,10 @@ def matchers(cfg: CaptionConfig) -> list[Matcher]:
 
 
 def match(rows: Rows, matcher: Matcher) -> Rows:
-    packed = pack_unit(rows.ref.unit.index, rows.samples(), matcher, 1)
-    batches = [batch for _, batch in packed.rows]
-    if matcher.counts_witnesses:
-        batches += [batch for _, batch in count_witnesses([batch for _, batch in packed.witnesses], 1)]
-    if isinstance(matcher, NearDuplicates):
-        batches = matcher.with_stars(batches)
-    told = [answers for unit, answers in resolve_bucket(batches, matcher) if unit == rows.ref.unit.index]
-    ref = with_answers(rows.ref, matcher.name, expand_answers(told, packed.followers, matcher))
+    unit = rows.ref.unit.index
+    beside = matcher.with_stars if isinstance(matcher, NearDuplicates) else list
+    answers = answer_units({unit: pack_unit(unit, rows.samples(), matcher, 1)}, matcher, beside).get(unit, {})
+    ref = with_answers(rows.ref, matcher.name, answers)
     return Rows(rows.site, ref, (*rows.fold, Join(matcher.name, matcher.apply)))
 
 

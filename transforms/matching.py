@@ -10,7 +10,7 @@ A `Matcher` is pure: the same object decides under Beam, in `what-if` and in tes
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -271,28 +271,29 @@ def expand_answers(packed: Iterable[bytes], followers: bytes, matcher: Matcher) 
     return found
 
 
-def match_in_memory(
-    samples: Sequence[Sample],
-    matcher: Matcher,
-    units: Sequence[int],
-    beside: Callable[[list[bytes]], list[bytes]] = list,
-) -> list[Sample]:
-    """The same decision on rows at hand, `units[i]` being the unit of `samples[i]`: for what-if and for tests.
+Beside = Callable[[list[bytes]], list[bytes]]
+"""Adds to the packed rows what a verb would send to their bucket from elsewhere."""
 
-    `beside` adds to the packed rows what a verb would send to their bucket from elsewhere.
-    """
-    by_unit: dict[int, list[Sample]] = defaultdict(list)
-    for unit, sample in zip(units, samples, strict=True):
-        by_unit[unit].append(sample)
-    packed = {unit: pack_unit(unit, rows, matcher, 1) for unit, rows in by_unit.items()}
+
+def answer_units(
+    packed: Mapping[int, PackedUnit], matcher: Matcher, beside: Beside = list
+) -> dict[int, dict[int, list[Any]]]:
+    """Answers by unit and position, of units packed for one bucket."""
     batches = [batch for one in packed.values() for _, batch in one.rows]
     if matcher.counts_witnesses:
         witnesses = [batch for one in packed.values() for _, batch in one.witnesses]
         batches += [batch for _, batch in count_witnesses(witnesses, 1)]
-    told: dict[int, dict[int, list[Any]]] = {
-        unit: expand_answers([b], packed[unit].followers, matcher)
-        for unit, b in resolve_bucket(beside(batches), matcher)
-        if unit in packed
-    }
+    told = resolve_bucket(beside(batches), matcher)
+    return {unit: expand_answers([b], packed[unit].followers, matcher) for unit, b in told if unit in packed}
+
+
+def match_in_memory(
+    samples: Sequence[Sample], matcher: Matcher, units: Sequence[int], beside: Beside = list
+) -> list[Sample]:
+    """The same decision on rows at hand, `units[i]` being the unit of `samples[i]`: for what-if and for tests."""
+    by_unit: dict[int, list[Sample]] = defaultdict(list)
+    for unit, sample in zip(units, samples, strict=True):
+        by_unit[unit].append(sample)
+    told = answer_units({unit: pack_unit(unit, rows, matcher, 1) for unit, rows in by_unit.items()}, matcher, beside)
     answers = [told.get(unit, {}).get(s.position) for unit, s in zip(units, samples, strict=True)]
     return [matcher.apply(s, a) if a else s for s, a in zip(samples, answers, strict=True)]
