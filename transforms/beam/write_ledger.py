@@ -67,8 +67,7 @@ class SettleUnit(beam.DoFn):
         if totals is None or ledger_fingerprint(storage, ledger) != made_by:
             with create_sidecar(storage, kept, made_by) as sidecar, storage.create(ledger) as file:
                 sidecar.totals = {"tally": self._settle(ref, sidecar, file, made_by)}
-            totals = read_totals(storage, kept, made_by)
-        assert totals is not None, f"{kept} vanished after it was written"
+            totals = sidecar.totals
         yield msgspec.json.encode(totals["tally"])
 
     def _settle(self, ref: RowsRef, sidecar: SidecarWriter, ledger: BinaryIO, made_by: str) -> dict[str, Any]:
