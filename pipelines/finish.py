@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import starmap
 from pathlib import Path
 
 from pipelines.data_card import croissant, data_card
@@ -83,8 +84,14 @@ def write_report(output: str, manifest: Manifest) -> None:
     from pipelines.report import build_report
 
     with SpanReader(staging_folder(output)) as spans:
-        build_report(output, manifest, REPORT, fetch=lambda *span: fetch_span(spans, *span))
+        build_report(
+            output,
+            manifest,
+            REPORT,
+            fetch=lambda *span: spans.read(_span(*span)),
+            expect=lambda asked: spans.expect(starmap(_span, asked)),
+        )
 
 
-def fetch_span(spans: SpanReader, uri: str, container: Container, start: int, end: int, member: str) -> bytes:
-    return spans.read(Span(uri, start, end, container, member))
+def _span(uri: str, container: Container, start: int, end: int, member: str) -> Span:
+    return Span(uri, start, end, container, member)

@@ -13,7 +13,7 @@ import duckdb
 
 from pipelines.report_pages import findings, measures, overview, rules
 from pipelines.report_pages.frame import Contents, page
-from pipelines.report_pages.thumbnails import Fetch, Thumbnails
+from pipelines.report_pages.thumbnails import Expect, Fetch, Thumbnails
 from pipelines.report_queries import (
     categories,
     clusters,
@@ -51,12 +51,14 @@ def build_report(
     spec: ReportSpec,
     *,
     fetch: Fetch,
+    expect: Expect = lambda asked: None,
     built: datetime | None = None,
     options: ReportOptions | None = None,
 ) -> None:
     """Writes OUT/report.html from OUT/ledger and the manifest, read from OUT where it is None.
 
-    `fetch` gives a picture's bytes, asked for in the order of the files; what it cannot give shows a placeholder.
+    `fetch` gives a picture's bytes, asked for in the order of the files, which `expect` is told before; what it cannot
+    give shows a placeholder.
     The same run gives the same bytes but for `built`, the time in the header (now, where none is given). Raises
     ValueError where there is no ledger, no valid manifest, or a rule reads a measure that the spec does not list.
     """
@@ -67,8 +69,11 @@ def build_report(
     if manifest is None:
         with storage.open(f"{out_uri.rstrip('/')}/manifest.json") as file:
             manifest = parse_manifest(file.read())
+    thumbnails = Thumbnails(fetch, options.thumbnail_side, options.picture_bytes, expect)
     with open_ledger(out_uri, storage, options.memory, held=True) as ledger:
-        html = format_report(ledger, spec, manifest, fetch=fetch, built=built or datetime.now(UTC), options=options)
+        html = format_report(
+            ledger, spec, manifest, thumbnails=thumbnails, built=built or datetime.now(UTC), options=options
+        )
     storage.write(f"{out_uri.rstrip('/')}/report.html", html.encode("utf-8"))
 
 
@@ -77,12 +82,11 @@ def format_report(
     spec: ReportSpec,
     manifest: Manifest,
     *,
-    fetch: Fetch,
+    thumbnails: Thumbnails,
     built: datetime,
     options: ReportOptions,
 ) -> str:
     """The whole page. `ledger` is an open connection with the view `ledger` (pipelines/report_queries.py)."""
-    thumbnails = Thumbnails(fetch, options.thumbnail_side, options.picture_bytes)
     cuts = measures.cuts_of(spec, manifest.config)
     spreads = measure_spreads(ledger, measures.numeric_measures(spec))
     bins = measure_bins(ledger, spreads, spec.measures, cuts)

@@ -21,6 +21,8 @@ from transforms.pictures import decode
 
 Fetch = Callable[[str, str, int, int, str], bytes]
 """(uri, container, start, end, member) -> the picture's bytes. May raise OSError, ValueError, KeyError, EOFError."""
+Expect = Callable[[Iterable[tuple[str, str, int, int, str]]], None]
+"""Is told what `Fetch` will be asked for next, in order, so that neighbours can be read together."""
 
 # Pillow's decompression-bomb warning limit: a picture a rule dropped for its size must not be decoded for a report.
 MAX_PIXELS = 89_478_485
@@ -53,13 +55,16 @@ class Thumbnails:
     fetch: Fetch
     side: int = 160
     budget: int = 4_500_000
+    expect: Expect = lambda asked: None
     _made: dict[tuple[str, int, int, str], str] = field(default_factory=dict)
 
     def prepare(self, rows: Iterable[Row]) -> None:
         """Makes the thumbnails of `rows` in the order they lie in their files: a compressed archive is opened once."""
-        for row in sorted(rows, key=_place):
-            if _place(row) not in self._made:
-                self._made[_place(row)] = self._make(row)
+        waiting = {_place(row): row for row in rows if _place(row) not in self._made}
+        ordered = [waiting[place] for place in sorted(waiting)]
+        if asked := [_span(row) for row in ordered if not _left_out(row)]:
+            self.expect(asked)
+        self._made.update((_place(row), self._make(row)) for row in ordered)
 
     def image(self, row: Row) -> str:
         """An `<img>`, or a placeholder that says why there is none."""
@@ -72,10 +77,8 @@ class Thumbnails:
 
     def _make(self, row: Row) -> str:
         try:
-            if not row.uri:
-                raise NoPicture("no picture")
-            if (row.width or 0) * (row.height or 0) > MAX_PIXELS:
-                raise NoPicture(f"{row.width} × {row.height} pixels: too large to draw")
+            if why := _left_out(row):
+                raise NoPicture(why)
             data, size = shrink(self._fetched(row), self.side)
         except NoPicture as error:
             return _placeholder(str(error))
@@ -84,7 +87,7 @@ class Thumbnails:
 
     def _fetched(self, row: Row) -> bytes:
         try:
-            return self.fetch(row.uri or "", row.container or "", row.start or 0, row.end or 0, row.member or "")
+            return self.fetch(*_span(row))
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise NoPicture(f"cannot be fetched: {type(error).__name__}") from error
 
@@ -120,6 +123,18 @@ def _orientation(data: bytes) -> int:
         return read_tiff_tags(memoryview(data)[start + 6 :]).get(274, 1)
     except struct.error:
         return 1
+
+
+def _left_out(row: Row) -> str:
+    """Why a picture is not even asked for; empty where it is."""
+    if not row.uri:
+        return "no picture"
+    too_large = (row.width or 0) * (row.height or 0) > MAX_PIXELS
+    return f"{row.width} × {row.height} pixels: too large to draw" if too_large else ""
+
+
+def _span(row: Row) -> tuple[str, str, int, int, str]:
+    return row.uri or "", row.container or "", row.start or 0, row.end or 0, row.member or ""
 
 
 def _place(row: Row) -> tuple[str, int, int, str]:

@@ -100,6 +100,14 @@ def test_each_input_is_fetched_once_and_read_once_for_the_shards(asked: list[Ser
     assert sum(one.body for one in ranged) <= sum(one.body for one in fetched)
 
 
+def test_thumbnails_come_with_their_neighbours(asked: list[Served]) -> None:
+    """One stream for the rules' samples and one for the duplicates, of each file at most."""
+    written = max(index for index, one in enumerate(asked) if re.search(r"shards/\d+\.tar$", one.key))
+    assert 0 < len(gets(asked[written:], r"raw/.*\.tar$")) <= 2 * UNITS
+    with storage_for(OUTPUT).open(f"{OUTPUT}/report.html") as file:
+        assert file.read().count(b"data:image/webp") > 10 * UNITS
+
+
 def test_a_unit_costs_few_requests(asked: list[Served]) -> None:
     """Sidecars and ledger of a unit: the numbers are in ARCHITECTURE.md."""
     assert len(gets(asked, "work/scan/")) <= 10 * UNITS

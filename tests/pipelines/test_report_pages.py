@@ -47,6 +47,16 @@ def test_pictures_are_fetched_in_the_order_of_their_files() -> None:
     assert asked == [("a", 7), ("b", 1), ("b", 5)]
 
 
+def test_what_will_be_fetched_is_told_before() -> None:
+    told: list[object] = []
+    thumbnails = Thumbnails(lambda *span: told.append(span) or draw(1), expect=lambda asked: told.append([*asked]))
+    rows = [row(start=5), row(start=1), row(start=5), row(uri=None), row(start=2, width=30_000, height=30_000)]
+    thumbnails.prepare(rows)
+    thumbnails.image(rows[0])  # made already: nothing is told again, and a plan stays
+    spans = [("a.tar", "tar", 1, 9, "a.jpg"), ("a.tar", "tar", 5, 9, "a.jpg")]
+    assert told == [spans, *spans]
+
+
 def test_a_fault_of_the_program_is_not_taken_for_a_missing_picture() -> None:
     def fetch(*span: object) -> bytes:
         raise TypeError("a bug")
