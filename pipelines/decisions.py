@@ -31,10 +31,10 @@ class Disagreement(NamedTuple):
     again: str
 
 
-def load_measured(output: str) -> Measured:
+def load_measured(output: str, files: Sequence[str] | None = None) -> Measured:
     """All rows in memory, without the pool's JSON, which decides nothing."""
     samples, units = [], []
-    for unit, sample in samples_by_unit(output):
+    for unit, sample in samples_by_unit(output, files):
         samples.append(replace(sample, meta=""))
         units.append(unit)
     return Measured(samples, units)

@@ -6,7 +6,7 @@ Left out on purpose: writing a ledger (transforms/beam/write_ledger.py) and the 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from tempfile import TemporaryDirectory
@@ -51,12 +51,16 @@ def run_config(manifest: Manifest, output: str) -> CaptionConfig:
 
 
 @contextmanager
-def open_ledger(output: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with all rows as the view `ledger`; sorts beyond its memory go to disk. Raises LedgerBroken."""
-    if not ledger_files(output):
+def open_ledger(output: str, files: Sequence[str] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with all rows as the view `ledger`; sorts beyond its memory go to disk. Raises LedgerBroken.
+
+    `files` are `ledger_files(output)`, where the caller has them, as below.
+    """
+    files = ledger_files(output) if files is None else files
+    if not files:
         raise LedgerBroken(f"{join(output, 'ledger')}: expected Parquet files, found none")
     try:
-        with report_queries.open_ledger(output, storage_for(output)) as connection:
+        with report_queries.open_ledger(output, storage_for(output), files=files) as connection:
             yield connection
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException):
         raise  # a query of ours is wrong, not the file
@@ -78,9 +82,9 @@ def unit_of_file(uri: str) -> int:
     return int(stem)
 
 
-def samples_by_unit(output: str) -> Iterator[LedgerRow]:
+def samples_by_unit(output: str, files: Sequence[str] | None = None) -> Iterator[LedgerRow]:
     """Every row of the pool in order, decoded some at a time."""
-    for uri in ledger_files(output):
+    for uri in ledger_files(output) if files is None else files:
         unit = unit_of_file(uri)
         with fetched(uri) as path:
             yield from (LedgerRow(unit, sample) for sample in _samples(path, uri))

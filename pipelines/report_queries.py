@@ -71,15 +71,18 @@ class Bins:
 
 @contextmanager
 def open_ledger(
-    out_uri: str, storage: Storage, memory: str = "1GB", *, held: bool = False
+    out_uri: str, storage: Storage, memory: str = "1GB", *, held: bool = False, files: Sequence[str] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the run's ledger as `ledger`; what goes beyond `memory` goes to disk.
 
     `held` reads it once, without `record`, which is most of its bytes: for many questions instead of one or two.
-    Files that are not local are copied for as long as it is open. Raises ValueError where there is no ledger.
+    `files` are the ledger's, where the caller has listed them. Those that are not local are copied for as long as it is
+    open. Raises ValueError where there is no ledger.
     """
     with TemporaryDirectory(prefix="beamsift-report-") as folder, duckdb.connect(":memory:") as connection:
-        files = [file.uri for file in storage.list(f"{out_uri.rstrip('/')}/ledger") if file.uri.endswith(".parquet")]
+        if files is None:
+            found = storage.list(f"{out_uri.rstrip('/')}/ledger")
+            files = [file.uri for file in found if file.uri.endswith(".parquet")]
         if not files:
             raise ValueError(f"{out_uri}/ledger: expected Parquet files, found none")
         connection.execute(f"SET memory_limit = {_text(memory)}")

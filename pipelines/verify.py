@@ -19,10 +19,10 @@ from pipelines.checks import Check, Problem, differ, make_check
 from pipelines.decisions import disagreements, load_measured
 from pipelines.errors import LedgerBroken
 from pipelines.finish import finished_manifest, unfinished_files
-from pipelines.ledger import run_config
+from pipelines.ledger import ledger_files, run_config
 from pipelines.plain_text import plain, show_text
 from pipelines.tables import show
-from pipelines.verify_ledger import check_ledger, read_kept
+from pipelines.verify_ledger import KeptRows, check_ledger, read_kept
 from pipelines.verify_shards import check_places, check_unique, read_shards
 from transforms.ledger import ledger_name
 from transforms.shards import Manifest, wids_index
@@ -56,17 +56,16 @@ def run_checks(output: str) -> Iterator[Check]:
 
 
 def _check_rows(output: str, manifest: Manifest) -> Iterator[Check]:
-    rows = f"{manifest.counts['read']:,} rows"
-    for name, problems in check_ledger(output, manifest).items():
+    ledger, rows = ledger_files(output), f"{manifest.counts['read']:,} rows"
+    for name, problems in check_ledger(output, manifest, ledger).items():
         yield make_check(name, rows, problems)
-    yield from _check_shards(output, manifest)
-    again = disagreements(load_measured(output), run_config(manifest, output))
+    yield from _check_shards(output, manifest, read_kept(output, manifest, ledger))
+    again = disagreements(load_measured(output, ledger), run_config(manifest, output))
     unlawful = (Problem(f"ledger, key {one.key}", one.again, one.ledger) for one in again)
     yield make_check("fates follow from measures", rows, unlawful)
 
 
-def _check_shards(output: str, manifest: Manifest) -> Iterator[Check]:
-    kept = read_kept(output, manifest)
+def _check_shards(output: str, manifest: Manifest, kept: KeptRows) -> Iterator[Check]:
     found = read_shards(output, manifest.shards, kept)
     shards, samples = f"{len(found):,} shards", f"{sum(one.samples for one in found):,} samples"
     yield make_check("shard sizes and sha256", shards, (p for one in found for p in one.bytes))

@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 
 from pipelines.checks import Problem, differ
-from pipelines.ledger import LedgerRow, ledger_files, open_ledger, samples_by_unit, unit_of_file
+from pipelines.ledger import LedgerRow, open_ledger, samples_by_unit, unit_of_file
 from transforms.fingerprints import digest
 from transforms.ledger import chosen_caption
 from transforms.planning import plan_shards
@@ -76,13 +76,13 @@ def check_keys(connection: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
         yield Problem(f"ledger, key {key}", "1 row", f"{rows} rows")
 
 
-def check_order(output: str, manifest: Manifest) -> Iterator[Problem]:
+def check_order(output: str, manifest: Manifest, ledger: Sequence[str]) -> Iterator[Problem]:
     """Rows lie in the file of their unit, in the order of their positions."""
-    files = [unit_of_file(uri) for uri in ledger_files(output)]
+    files = [unit_of_file(uri) for uri in ledger]
     yield from differ("ledger", f"files of units 0 to {len(manifest.inputs) - 1}", _run_text(files))
     places = [(one["uri"], one["part"]) for one in manifest.inputs]
     last = (-1, -1)
-    for unit, row in samples_by_unit(output):
+    for unit, row in samples_by_unit(output, ledger):
         place = f"ledger of unit {unit}, key {row.key}"
         if unit < len(places):
             yield from differ(place, f"a row of {places[unit]}", f"a row of {(row.source, row.part)}")
@@ -96,18 +96,18 @@ def _run_text(units: list[int]) -> str:
     return f"files of units 0 to {len(units) - 1}" if whole else f"files of units {units[:20]}"
 
 
-def read_kept(output: str, manifest: Manifest) -> KeptRows:
+def read_kept(output: str, manifest: Manifest, ledger: Sequence[str]) -> KeptRows:
     """Kept rows of the ledger in the order the shards must have, by the plan that the config states."""
     keys, contents = bytearray(), bytearray()
     counts = [0] * len(manifest.inputs)
-    for unit, sample in _kept(output):
+    for unit, sample in _kept(output, ledger):
         keys += key_digest(sample.key)
         contents += _content(sample)
         counts.extend([0] * (unit + 1 - len(counts)))
         counts[unit] += 1
     order = planned_order(counts, manifest)
     ranked = [np.frombuffer(bytes(data), np.uint8).reshape(-1, KEY)[order] for data in (keys, contents)]
-    return KeptRows(ranked[0], ranked[1], lambda rank: _key_at(output, order, rank))
+    return KeptRows(ranked[0], ranked[1], lambda rank: _key_at(_kept(output, ledger), order, rank))
 
 
 def planned_order(counts: Sequence[int], manifest: Manifest) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -122,8 +122,8 @@ def planned_order(counts: Sequence[int], manifest: Manifest) -> np.ndarray[Any, 
     return order
 
 
-def _kept(output: str) -> Iterator[LedgerRow]:
-    return (row for row in samples_by_unit(output) if row.sample.alive)
+def _kept(output: str, ledger: Sequence[str]) -> Iterator[LedgerRow]:
+    return (row for row in samples_by_unit(output, ledger) if row.sample.alive)
 
 
 def _content(sample: Sample) -> bytes:
@@ -132,19 +132,22 @@ def _content(sample: Sample) -> bytes:
     return content_digest(shown, caption.value.encode() if caption else b"")
 
 
-def _key_at(output: str, order: np.ndarray[Any, np.dtype[np.int64]], rank: int) -> str:
+def _key_at(kept: Iterator[LedgerRow], order: np.ndarray[Any, np.dtype[np.int64]], rank: int) -> str:
     """Empty behind the last kept row."""
     row = int(order[rank]) if rank < len(order) else -1
-    return next((kept.sample.key for i, kept in enumerate(_kept(output)) if i == row), "")
+    return next((one.sample.key for i, one in enumerate(kept) if i == row), "")
 
 
-def check_ledger(output: str, manifest: Manifest) -> dict[str, list[Problem]]:
-    """Problems of each check of the ledger by the check's name. Raises LedgerBroken where it cannot be read."""
-    with open_ledger(output) as connection:
+def check_ledger(output: str, manifest: Manifest, ledger: Sequence[str]) -> dict[str, list[Problem]]:
+    """Problems of each check of the ledger by the check's name. Raises LedgerBroken where it cannot be read.
+
+    `ledger` are its files, listed once for all that `verify` asks.
+    """
+    with open_ledger(output, ledger) as connection:
         counts = list(check_counts(manifest, connection))
         keys = list(check_keys(connection))
     return {
         "ledger adds up to the manifest": counts,
         "ledger keys unique": keys,
-        "ledger rows in pool order": list(check_order(output, manifest)),
+        "ledger rows in pool order": list(check_order(output, manifest, ledger)),
     }

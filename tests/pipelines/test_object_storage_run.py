@@ -127,7 +127,10 @@ def test_the_commands_on_a_finished_run(
     asked: list[Served], proxy: FaultyProxy, world: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = json.loads((world / "truth.jsonl").read_text().splitlines()[0])["key"]
+    proxy.take_log()
     assert main(["verify", OUTPUT]) == 0
+    listed = [one.query for one in proxy.take_log() if "list-type" in one.query]
+    assert sum("ledger" in query for query in listed) == 2  # for what no manifest lists, and for the rows
     assert main(["why", OUTPUT, key]) == 0
     assert main(["what-if", OUTPUT, "--set", "image.min_short_side=300"]) == 0
     assert main(["report", OUTPUT]) == 0
