@@ -2,7 +2,8 @@
 
 From a large pool of pairs, first simple heuristics: pictures of too low a resolution, of a solid colour, captions out
 of length bounds, repeated pictures, the same or nearly. Then relevance: pairs whose CLIP score is below 0.3 go.
-(Concept-balanced resampling and factual recaptioning follow in later steps of the same file.)
+Then concept balance: captions of concepts that the pool has in plenty are thinned out, rare ones stay.
+(Factual recaptioning follows in a later step of the same file.)
 
 The order of the steps is this file; the numbers are configs/schema/caption.py; the rules are transforms/.
 Left out on purpose: all input and output (pipelines/run.py).
@@ -16,14 +17,18 @@ from apache_beam.pvalue import PCollection
 
 from classifiers.clip import ClipScorer
 from configs.schema.caption import CaptionConfig
+from transforms.beam.count_concepts import BalanceConcepts, VocabularyFile
 from transforms.beam.match import Match
 from transforms.beam.match_near import MatchNear
 from transforms.beam.scan import Scan
+from transforms.beam.tally_concepts import TallyConcepts
 from transforms.beam.verbs import Keep, Rows, Site
 from transforms.beam.visit import Visit
 from transforms.caption_pairs import (
     apply_scores,
     ask_relevance,
+    concept_t,
+    mark_concepts,
     mark_duplicates,
     mark_irrelevant,
     mark_near_duplicates,
@@ -35,6 +40,7 @@ from transforms.duplicates import ExactDuplicates
 from transforms.near_duplicates import NearDuplicates
 from transforms.shared_captions import SharedCaptions
 from transforms.unique_keys import UniqueKeys
+from transforms.vocabulary import vocabulary_sha256
 
 
 def build(units: PCollection, cfg: CaptionConfig, site: Site, buckets: int) -> Rows:
@@ -51,7 +57,23 @@ def build(units: PCollection, cfg: CaptionConfig, site: Site, buckets: int) -> R
     if cfg.relevance.enabled:
         rows = rows | "Relevance" >> score_relevance(cfg)
         rows = rows | "KeepRelevant" >> Keep(partial(mark_irrelevant, cfg=cfg))
+    if cfg.concepts.enabled:
+        rows = balance_concepts(rows, cfg)
     return rows
+
+
+def balance_concepts(rows: Rows, cfg: CaptionConfig) -> Rows:
+    """Beside the rows' fates a table of counts is written, for the report and the data card."""
+    rules = cfg.concepts
+    vocabulary = VocabularyFile(rules.vocabulary, rules.padding, concepts_fingerprint(cfg))
+    rows = rows | "Concepts" >> BalanceConcepts(vocabulary, cfg.seed, rules.target)
+    rows | "ConceptTable" >> TallyConcepts(vocabulary, concept_t(cfg))
+    return rows | "KeepBalanced" >> Keep(partial(mark_concepts, cfg=cfg))
+
+
+def concepts_fingerprint(cfg: CaptionConfig) -> str:
+    """sha256 of the vocabulary's content; empty where concepts are not balanced. Raises VocabularyError."""
+    return vocabulary_sha256(cfg.concepts.vocabulary) if cfg.concepts.enabled else ""
 
 
 def models_fingerprint(cfg: CaptionConfig) -> str:

@@ -30,6 +30,10 @@ MEASURES: dict[str, Measure] = {
     "near_distance": Measure("int64", "bits", "Bits of the perceptual hash that differ from the kept one's"),
     "clip_score": Measure("double", "cosine", "Cosine of picture and caption"),
     "clip_truncated": Measure("int64", "0 or 1", "Whether the caption is longer than the model reads"),
+    "concepts": Measure("int64", "entries", "Entries of the vocabulary that the caption names"),
+    "concept_t": Measure("double", "t", "The t above which one of these entries lets the caption stay"),
+    "concept": Measure("string", "entry", "That entry"),
+    "concept_limit": Measure("double", "t", "The t that was solved for the wanted number of samples"),
 }
 
 RULES = [
@@ -113,6 +117,15 @@ RULES = [
         "min",
         "Picture and caption do not belong together",
     ),
+    RuleSpec("concept_none", "concepts", "Caption", "concepts.t", "min", "Names nothing of the vocabulary", 1),
+    RuleSpec(
+        "concept_not_drawn",
+        "concept_t",
+        "Caption",
+        "concepts.t",
+        "max",
+        "Names only what the pool has in plenty, and no draw was for it",
+    ),
 ]
 
 REPORT = ReportSpec(
@@ -121,5 +134,5 @@ REPORT = ReportSpec(
     MEASURES,
     clusters="duplicate_of",
     shared_text="caption_pictures",
-    hidden=frozenset({"duplicate_of", "near_duplicate_of", "clip_truncated"}),
+    hidden=frozenset({"duplicate_of", "near_duplicate_of", "clip_truncated", "concept", "concept_limit"}),
 )

@@ -43,8 +43,9 @@ def expected_errors() -> list[type[Exception]]:
     from classifiers.errors import ModelError
     from pipelines.errors import RunError
     from transforms.storage import StoreUnavailable
+    from transforms.vocabulary import VocabularyError
 
-    return [ConfigError, ModelError, RunError, StoreUnavailable]
+    return [ConfigError, ModelError, RunError, StoreUnavailable, VocabularyError]
 
 
 def quiet_imports() -> None:

@@ -11,11 +11,13 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from configs.schema.caption import CaptionConfig
+from pipelines.concept_table import read_concepts
 from pipelines.errors import NotReproduced
 from pipelines.ledger import samples_by_unit
 from pipelines.plain_text import number
 from transforms.caption_pairs import decide_again
 from transforms.records import Sample
+from transforms.vocabulary import Vocabulary
 
 
 class Measured(NamedTuple):
@@ -23,6 +25,8 @@ class Measured(NamedTuple):
 
     samples: list[Sample]
     units: list[int]
+    vocabulary: Vocabulary | None = None
+    """The one that the run counted; None where it balanced no concepts."""
 
 
 class Disagreement(NamedTuple):
@@ -37,12 +41,12 @@ def load_measured(output: str, files: Sequence[str] | None = None) -> Measured:
     for unit, sample in samples_by_unit(output, files):
         samples.append(replace(sample, meta=""))
         units.append(unit)
-    return Measured(samples, units)
+    return Measured(samples, units, table.vocabulary if (table := read_concepts(output)) else None)
 
 
 def disagreements(measured: Measured, cfg: CaptionConfig) -> Iterator[Disagreement]:
     """Rows that the config they were decided under now decides otherwise: none, by law."""
-    again = decide_again(measured.samples, measured.units, cfg)
+    again = decide_again(measured.samples, measured.units, cfg, measured.vocabulary)
     for row, other in zip(measured.samples, again, strict=True):
         if row != other:
             told, found = format_fate(row), format_fate(other)

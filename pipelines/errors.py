@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 
 from classifiers.errors import ModelError
+from transforms.vocabulary import VocabularyError
 
 
 class RunError(Exception):
@@ -45,7 +46,7 @@ class TooManyFailures(RunError):
 
 
 # The last line of a traceback that a runner hands over as text, for the errors that are the user's to mend.
-_TOLD = "ModelError|StoreUnavailable|OSError|PermissionError|FileNotFoundError"
+_TOLD = "ModelError|VocabularyError|StoreUnavailable|OSError|PermissionError|FileNotFoundError"
 _FROM_WORKER = re.compile(
     rf"^(?:.*Caused by: )?(?:[\w.]+\.)?({_TOLD}): (.*?)(?: \[while running '.*'\])?$", re.MULTILINE
 )
@@ -70,7 +71,7 @@ def explain_stop(error: BaseException) -> Stopped | None:
 
     The in-process runner raises the worker's own exception; with more workers it is a RuntimeError of traceback text.
     """
-    if isinstance(error, (OSError, ModelError)):
+    if isinstance(error, (OSError, ModelError, VocabularyError)):
         return Stopped(f"{type(error).__name__}: {error}; the same command resumes")
     if not isinstance(error, RuntimeError):
         return None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import starmap
 from pathlib import Path
 
+from pipelines.concept_table import TABLE, publish_concepts
 from pipelines.data_card import croissant, data_card
 from pipelines.errors import NotFinished
 from pipelines.lock import OutputLock
@@ -41,6 +42,8 @@ def finished_manifest(output: str) -> Manifest:
 def finish_output(output: str, manifest: Manifest, say: Callable[[str], None]) -> None:
     storage = storage_for(output)
     remove_leftovers(output, manifest)
+    if manifest.concepts:
+        publish_concepts(output)
     name = output.rstrip("/").rsplit("/", 1)[-1]
     storage.write(join(output, "index.json"), wids_index(manifest.shards, name))
     storage.write(join(output, "README.md"), data_card(manifest).encode())
@@ -65,6 +68,7 @@ def remove_leftovers(output: str, manifest: Manifest) -> list[str]:
     listed = {join(output, shard.name) for shard in manifest.shards}
     listed |= {join(output, ledger_name(unit)) for unit in range(len(manifest.inputs))}
     found = [file.uri for folder in ("shards", "ledger") for file in storage.list(join(output, folder))]
+    found += [join(output, TABLE)] if not manifest.concepts and storage.exists(join(output, TABLE)) else []
     leftovers = [*unfinished_files(output), *(uri for uri in found if uri not in listed)]
     for uri in leftovers:
         storage.delete(uri)

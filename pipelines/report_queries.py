@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from pipelines.chart_scales import Cut, choose_edges
+from transforms.concept_balance import NEVER
 from transforms.ledger import Measure
 from transforms.storage import Storage
 
@@ -225,7 +226,8 @@ def _is_skewed(spread: Spread) -> bool:
 
 
 def _finite(name: str) -> str:
-    return f"CASE WHEN isfinite({_name(name)}::DOUBLE) THEN {_name(name)}::DOUBLE END"
+    """The number of a measure, none where it stands for infinity."""
+    return f"CASE WHEN isfinite({_name(name)}::DOUBLE) AND {_name(name)} <> {NEVER!r} THEN {_name(name)}::DOUBLE END"
 
 
 def _name(column: str) -> str:

@@ -25,17 +25,20 @@ from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError
 from pipelines import caption
 from pipelines.caption_rules import MEASURES
+from pipelines.concept_table import describe_concepts
 from pipelines.errors import TooManyFailures, explain_stop, was_interrupted
 from pipelines.finish import finish_output, read_manifest
 from pipelines.lock import OutputLock
 from pipelines.progress import Progress
 from pipelines.runners import is_local, pipeline_for
 from transforms.beam.coders import register_coders
+from transforms.beam.count_concepts import CONCEPTS, MATCHES
 from transforms.beam.read_units import ReadUnits, write_units
 from transforms.beam.storage import register
 from transforms.beam.verbs import Site
 from transforms.beam.write_ledger import Tally, WriteLedger
 from transforms.beam.write_shards import ShardRecord, WriteShards
+from transforms.concept_fates import LIMIT
 from transforms.fingerprints import code_fingerprint, fingerprint
 from transforms.matching import bucket_count
 from transforms.reading import limit_units, list_units
@@ -92,7 +95,8 @@ def _make(units: list[Unit], request: Request, site: Site, made_by: str) -> Mani
     storage = storage_for(request.output)
     storage.write(join(request.output, "work", "config.json"), request.cfg.model_dump_json(indent=1).encode())
     outcome = run_pipeline(units, request, site)
-    manifest = make_manifest(outcome, units, request.cfg, made_by)
+    concepts = describe_concepts(request.output) if request.cfg.concepts.enabled else {}
+    manifest = msgspec.structs.replace(make_manifest(outcome, units, request.cfg, made_by), concepts=concepts)
     check_failures(manifest, request.cfg.output.max_failure_rate)
     return manifest
 
@@ -110,19 +114,18 @@ def make_site(output: str, cfg: CaptionConfig) -> Site:
 
 
 def run_fingerprint(site: Site, units: list[Unit], cfg: CaptionConfig) -> str:
-    """What a finished output is known by: code, config, inputs and weights.
+    """What a finished output is known by: code, config, inputs, weights and vocabulary.
 
-    Raises ModelError where local weights are missing, before anything is read.
+    Raises ModelError where local weights are missing, VocabularyError where the vocabulary does not serve, before
+    anything is read.
     """
-    return fingerprint(site.recipe, units, caption.models_fingerprint(cfg))
+    return fingerprint(site.recipe, units, caption.models_fingerprint(cfg), caption.concepts_fingerprint(cfg))
 
 
 def run_pipeline(units: list[Unit], request: Request, site: Site) -> Outcome:
     options = PipelineOptions(list(request.beam_arguments))
     outcome = join(site.output, "work", "outcome.json")
-    stages = (
-        {"scan": len(units)} | ({"clip": len(units)} if request.cfg.relevance.enabled else {}) | {"kept": len(units)}
-    )
+    stages = dict.fromkeys(stages_of(request.cfg), len(units))
     worker_log = join(staging_folder(site.output), "workers.log")
     Path(worker_log).parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -136,6 +139,13 @@ def run_pipeline(units: list[Unit], request: Request, site: Site) -> Outcome:
         raise
     with storage_for(outcome).open(outcome) as file:
         return msgspec.json.decode(file.read(), type=Outcome)
+
+
+def stages_of(cfg: CaptionConfig) -> list[str]:
+    """Folders of sidecars in the order in which a run fills them."""
+    balance = [MATCHES, CONCEPTS, *([LIMIT] if cfg.concepts.target else [])]
+    optional = [*(["clip"] if cfg.relevance.enabled else []), *(balance if cfg.concepts.enabled else [])]
+    return ["scan", *optional, "kept"]
 
 
 def build_run(pipeline: beam.Pipeline, units: list[Unit], cfg: CaptionConfig, site: Site) -> PCollection:

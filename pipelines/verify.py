@@ -16,6 +16,7 @@ from rich.text import Text
 
 from configs.schema.strict import ConfigError
 from pipelines.checks import Check, Problem, differ, make_check
+from pipelines.concept_table import check_concepts
 from pipelines.decisions import disagreements, load_measured
 from pipelines.errors import LedgerBroken
 from pipelines.finish import finished_manifest, unfinished_files
@@ -27,6 +28,7 @@ from pipelines.verify_shards import check_places, check_unique, read_shards
 from transforms.ledger import ledger_name
 from transforms.shards import Manifest, wids_index
 from transforms.storage import join, local_path, storage_for
+from transforms.vocabulary import VocabularyError
 
 VIEWS = ("index.json", "report.html", "README.md", "croissant.json")
 
@@ -51,7 +53,7 @@ def run_checks(output: str) -> Iterator[Check]:
     yield make_check("views", ", ".join(VIEWS), check_views(output, manifest))
     try:
         yield from _check_rows(output, manifest)
-    except (LedgerBroken, ConfigError) as error:
+    except (LedgerBroken, ConfigError, VocabularyError) as error:
         yield make_check("ledger readable", "ledger", [Problem("ledger", "a ledger of this manifest", str(error))])
 
 
@@ -107,6 +109,8 @@ def check_files(output: str, manifest: Manifest) -> Iterator[Problem]:
 
 def check_views(output: str, manifest: Manifest) -> Iterator[Problem]:
     storage = storage_for(output)
+    if manifest.concepts:
+        yield from check_concepts(output, manifest)
     for name in VIEWS:
         if not storage.exists(join(output, name)):
             yield Problem(name, "a file", "none")

@@ -62,7 +62,9 @@ def what_if(output: str, sets: Sequence[str]) -> int:
     check_needs_no_picture(old, new)
     measured = load_measured(output)
     check_reproduced(measured, old, output)
-    difference = compare(measured.samples, decide_again(measured.samples, measured.units, new))
+    same = old.concepts.vocabulary == new.concepts.vocabulary
+    again = decide_again(measured.samples, measured.units, new, measured.vocabulary if same else None)
+    difference = compare(measured.samples, again)
     print_difference(difference, [f"{key}: {_value(old, key)} → {_value(new, key)}" for key in changed_keys(old, new)])
     return 0
 

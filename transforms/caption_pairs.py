@@ -14,6 +14,8 @@ from msgspec.structs import replace
 
 from configs.schema.caption import CaptionConfig
 from transforms.caption_quality import check_caption, check_language, measure_captions
+from transforms.concept_fates import LIMIT, balance_in_memory, forget_concepts, mark_unbalanced
+from transforms.concepts import Concepts
 from transforms.duplicates import ExactDuplicates, check_duplicate
 from transforms.fates import forget_fate, mark_captions, mark_pictures, mark_sample, settle_pair
 from transforms.image_quality import check_image
@@ -24,6 +26,7 @@ from transforms.pictures import measure_pictures
 from transforms.records import Sample, texts
 from transforms.relevance import PairScores, captions_to_score, check_relevance, mark_scores
 from transforms.shared_captions import check_boilerplate
+from transforms.vocabulary import Vocabulary, read_vocabulary
 
 
 def scan_steps(cfg: CaptionConfig) -> list[Step]:
@@ -72,11 +75,22 @@ def mark_irrelevant(sample: Sample, cfg: CaptionConfig) -> Sample:
     return mark_sample(sample, partial(check_relevance, rules=cfg.relevance))
 
 
-def decide_again(samples: Sequence[Sample], units: Sequence[int], cfg: CaptionConfig) -> list[Sample]:
+def mark_concepts(sample: Sample, cfg: CaptionConfig) -> Sample:
+    return mark_unbalanced(sample, concept_t(cfg))
+
+
+def concept_t(cfg: CaptionConfig) -> float | None:
+    """The t that the config gives; None where it is solved for a target."""
+    return None if cfg.concepts.target else cfg.concepts.t
+
+
+def decide_again(
+    samples: Sequence[Sample], units: Sequence[int], cfg: CaptionConfig, vocabulary: Vocabulary | None = None
+) -> list[Sample]:
     """The fates of measured rows under another config, by the same rules in the same order, without a picture.
 
-    `units[i]` is the unit of `samples[i]`. A row that reaches relevance without a score is kept and carries the measure
-    `unscored`: only a run can tell.
+    `units[i]` is the unit of `samples[i]`; `vocabulary` is read from where the config has it if None. A row that
+    reaches relevance without a score is kept and carries the measure `unscored`: only a run can tell.
     """
     sound = [mark_unsound(_forget(sample), cfg) for sample in samples]
     unique = match_in_memory(sound, ExactDuplicates(cfg.duplicates), units)
@@ -84,13 +98,21 @@ def decide_again(samples: Sequence[Sample], units: Sequence[int], cfg: CaptionCo
     if cfg.near_duplicates.enabled:
         near = NearDuplicates(cfg.near_duplicates)
         marked = [mark_near_duplicates(s, cfg) for s in match_in_memory(marked, near, units, near.with_stars)]
-    return [_decide_relevance(sample, cfg) for sample in marked] if cfg.relevance.enabled else marked
+    marked = [_decide_relevance(sample, cfg) for sample in marked] if cfg.relevance.enabled else marked
+    return _decide_concepts(marked, cfg, vocabulary) if cfg.concepts.enabled else marked
 
 
 def _forget(sample: Sample) -> Sample:
-    told = {"copies", "duplicate_of", *NEAR_MEASURES}
+    told = {"copies", "duplicate_of", LIMIT, *NEAR_MEASURES}
     measures = {name: value for name, value in sample.measures.items() if name not in told}
-    return replace(forget_fate(sample), measures=measures)
+    return forget_concepts(replace(forget_fate(sample), measures=measures))
+
+
+def _decide_concepts(samples: list[Sample], cfg: CaptionConfig, vocabulary: Vocabulary | None) -> list[Sample]:
+    """Counted again over the captions that are open now: another limit before this step moves every count."""
+    rules = cfg.concepts
+    concepts = Concepts(vocabulary or read_vocabulary(rules.vocabulary), rules.padding)
+    return list(balance_in_memory(samples, concepts, cfg.seed, t=concept_t(cfg), target=rules.target))
 
 
 def _decide_relevance(sample: Sample, cfg: CaptionConfig) -> Sample:

@@ -5,7 +5,7 @@ table of entries for the report and the data card.
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,11 +13,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from transforms.vocabulary import Vocabulary
+from transforms.storage import join
+from transforms.vocabulary import Vocabulary, VocabularyError, make_vocabulary, parse_parquet
 
 Counts = NDArray[np.int64]
 DENSE_SHARE = 0.2
 """From this share of entries other than zero on a vector is packed dense."""
+
+CAPTIONS = ("captions", "unmatched", "kept")
+"""What a table counts beside entries: captions asked about, those that name none, those that stay."""
+
+
+def table_uri(output: str) -> str:
+    """Where a run writes its table of counts before it is finished."""
+    return join(output, "work", "concept_counts", "counts.parquet")
 
 
 def pack_counts(counts: Counts) -> bytes:
@@ -59,20 +68,42 @@ def _add(counts: Counts, ids: bytes, values: bytes) -> None:
         counts += np.frombuffer(values, "<i8")
 
 
+class ConceptTable(NamedTuple):
+    """What `counts_table` wrote. `before` and `after` are by entry, in the vocabulary's order."""
+
+    vocabulary: Vocabulary
+    before: Counts
+    after: Counts
+    settings: dict[str, str]
+
+
 def counts_table(vocabulary: Vocabulary, before: Counts, after: Counts, settings: dict[str, str]) -> bytes:
-    """Parquet of every entry that a caption names: its count over the pool and over what stays, the largest first."""
-    named = np.flatnonzero(before)
-    order = named[np.argsort(-before[named], kind="stable")]
-    rows = [vocabulary.rows[i] for i in order.tolist()]
+    """Parquet of the whole vocabulary in its order, each entry with its count over the pool and over what stays.
+
+    Itself a vocabulary file of the same sha256, so that a finished run is decided again wherever the first one went.
+    """
+    rows = vocabulary.rows
     columns = {
         "entry": pa.array([row.entry for row in rows], pa.string()),
-        "kind": pa.array([row.kind for row in rows], pa.string()),
-        "source": pa.array([row.source for row in rows], pa.string()),
         "weight": pa.array([row.weight for row in rows], pa.float64()),
-        "count": pa.array(before[order]),
-        "kept": pa.array(after[order]),
+        "source": pa.array([row.source for row in rows], pa.string()),
+        "kind": pa.array([row.kind for row in rows], pa.string()),
+        "count": pa.array(before),
+        "kept": pa.array(after),
     }
     file = io.BytesIO()
     table = pa.table(columns).replace_schema_metadata(settings)
     pq.write_table(table, file, compression="zstd")
     return file.getvalue()
+
+
+def parse_table(data: bytes, place: str) -> ConceptTable:
+    """Raises VocabularyError where `counts_table` did not write `data`."""
+    vocabulary = make_vocabulary(parse_parquet(data, place), place)
+    try:
+        table = pq.read_table(io.BytesIO(data), columns=["count", "kept"], use_threads=False)
+        before, after = (np.asarray(table.column(name), np.int64) for name in ("count", "kept"))
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise VocabularyError(f"{place}: expected columns count and kept, found {error!s:.200}") from error
+    settings = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    return ConceptTable(vocabulary, before, after, settings)

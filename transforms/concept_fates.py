@@ -20,6 +20,8 @@ from transforms.records import Drop, Piece, Sample, Text, texts, with_measures
 NONE, NOT_DRAWN = "concept_none", "concept_not_drawn"
 LIMIT = "concept_limit"
 """Measure of a row: the t that was solved for a target size; absent where the config gives t."""
+TOLD = ("concepts", "concept_t", "concept")
+"""Measures of a caption."""
 
 Told = tuple[int, float, str]
 """Of a caption: how many entries it names, the t above which it stays, and the entry that lets it."""
@@ -56,6 +58,18 @@ def apply_concepts(sample: Sample, answer: Any) -> Sample:
 def apply_limit(sample: Sample, answer: Any) -> Sample:
     """`sample` with the t that was solved for the pool."""
     return with_measures(sample, **{LIMIT: float(answer)})
+
+
+def forget_concepts(sample: Sample) -> Sample:
+    """`sample` as it was before its captions were told anything."""
+    if not any("concepts" in text.measures for text in texts(sample)):
+        return sample
+    return replace(sample, pieces=tuple(_untold(piece) for piece in sample.pieces))
+
+
+def _untold(piece: Piece) -> Piece:
+    told = {name: value for name, value in piece.measures.items() if name not in TOLD}
+    return replace(piece, measures=told)
 
 
 def check_concepts(text: Text, t: float) -> Drop | None:

@@ -46,6 +46,8 @@ class Manifest(msgspec.Struct, frozen=True):
     versions: dict[str, str]
     stages: dict[str, dict[str, float]]
     measures: dict[str, dict[str, str]]
+    concepts: dict[str, Any] = {}
+    """Of concept balance: the vocabulary's sha256, t, counts of captions, the table of entries; empty without it."""
 
 
 def format_manifest(manifest: Manifest) -> bytes:

@@ -13,7 +13,8 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from contextlib import contextmanager
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from transforms.storage import storage_for
+from transforms.storage import FileStat, StoreUnavailable, storage_for
 
 MAX_ENTRIES = 20_000_000
 MAX_FILE_BYTES = 4 << 30
@@ -81,15 +82,40 @@ def make_vocabulary(rows: Sequence[Entry], place: str = "vocabulary") -> Vocabul
 
 
 def read_vocabulary(uri: str) -> Vocabulary:
-    """The vocabulary at `uri`. Raises VocabularyError for what does not serve, OSError for what cannot be read."""
-    storage = storage_for(uri)
-    size = storage.stat(uri).size
-    if size > MAX_FILE_BYTES:
-        raise VocabularyError(f"{uri}: expected at most {MAX_FILE_BYTES} bytes, found {size}")
-    data = storage.read(uri, 0, size)
+    """The vocabulary at `uri`. Raises VocabularyError for what does not serve or cannot be read."""
+    with _told(uri):
+        storage = storage_for(uri)
+        size = storage.stat(uri).size
+        if size > MAX_FILE_BYTES:
+            raise VocabularyError(f"{uri}: expected at most {MAX_FILE_BYTES} bytes, found {size}")
+        data = storage.read(uri, 0, size)
     ending = uri.rsplit("/", 1)[-1].rpartition(".")[2].lower()
     parse = {"tsv": parse_tsv, "parquet": parse_parquet, "json": parse_json}.get(ending, parse_lines)
     return make_vocabulary(parse(data, uri), uri)
+
+
+def vocabulary_sha256(uri: str) -> str:
+    """`sha256` of the vocabulary at `uri`; a file of the same size and time of change is not read again.
+
+    Raises VocabularyError.
+    """
+    with _told(uri):
+        return _sha256_of(storage_for(uri).stat(uri))
+
+
+@contextmanager
+def _told(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except OSError as error:
+        raise VocabularyError(f"{uri}: expected a vocabulary file, found none to read: {error}") from error
+
+
+@lru_cache(maxsize=4)
+def _sha256_of(file: FileStat) -> str:
+    return read_vocabulary(file.uri).sha256
 
 
 def write_vocabulary(uri: str, vocabulary: Vocabulary) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.concept_counts import add_counts, counts_table, pack_counts, unpack_counts
-from transforms.vocabulary import Entry, make_vocabulary
+from transforms.concept_counts import add_counts, counts_table, pack_counts, parse_table, unpack_counts
+from transforms.vocabulary import Entry, VocabularyError, format_parquet, make_vocabulary
 
 VECTOR = st.lists(st.one_of(st.just(0), st.integers(0, 2**62)), max_size=20).map(lambda v: np.array(v, np.int64))
 
@@ -54,10 +54,24 @@ def test_counts_of_another_vocabulary_stop():
         add_counts(np.array([1, 2]), pack_counts(np.array([1, 2, 3])))
 
 
-def test_the_table_holds_what_is_named_the_largest_first():
+def test_the_table_holds_the_whole_vocabulary_and_is_one():
     rows = [Entry("cat", 1.0, "wordnet", "word"), Entry("Rome", 4.0, "titles", "proper_noun"), Entry("dog")]
-    table = counts_table(make_vocabulary(rows), np.array([2, 9, 0]), np.array([2, 5, 0]), {"padding": "spaced"})
-    assert pq.read_table(io.BytesIO(table)).to_pylist() == [
-        {"entry": "Rome", "kind": "proper_noun", "source": "titles", "weight": 4.0, "count": 9, "kept": 5},
-        {"entry": "cat", "kind": "word", "source": "wordnet", "weight": 1.0, "count": 2, "kept": 2},
+    vocabulary = make_vocabulary(rows)
+    data = counts_table(vocabulary, np.array([2, 9, 0]), np.array([2, 5, 0]), {"padding": "spaced"})
+    assert pq.read_table(io.BytesIO(data)).to_pylist()[:2] == [
+        {"entry": "cat", "weight": 1.0, "source": "wordnet", "kind": "word", "count": 2, "kept": 2},
+        {"entry": "Rome", "weight": 4.0, "source": "titles", "kind": "proper_noun", "count": 9, "kept": 5},
     ]
+    table = parse_table(data, "table")
+    assert table.vocabulary.rows == rows and table.vocabulary.sha256 == vocabulary.sha256
+    assert (table.before.tolist(), table.after.tolist(), table.settings) == (
+        [2, 9, 0],
+        [2, 5, 0],
+        {"padding": "spaced"},
+    )
+
+
+@pytest.mark.parametrize("data", [b"no parquet", format_parquet([Entry("cat")])])
+def test_what_is_no_table_is_refused(data):
+    with pytest.raises(VocabularyError, match="table: expected"):
+        parse_table(data, "table")

@@ -18,15 +18,17 @@ import numpy as np
 from apache_beam.pvalue import AsSingleton, PCollection
 from apache_beam.utils.shared import Shared
 
+from transforms.beam.storage import register
 from transforms.beam.verbs import Labelled, Rows, Site, open_site
 from transforms.concept_balance import Balance, histogram, solve_drawn
-from transforms.concept_counts import add_counts, counts_table, pack_counts, unpack_counts
+from transforms.concept_counts import add_counts, pack_counts, unpack_counts
 from transforms.concept_fates import LIMIT, Told, answers_of, apply_concepts, apply_limit, open_captions
 from transforms.concepts import Concepts, Matches, Padding, count_entries, load_concepts
 from transforms.fingerprints import fingerprint
 from transforms.rows import Fold, Join, RowsRef, joined_sidecars, rows_of, sidecar_uri, with_sidecar
 from transforms.sidecars import Clock, SidecarWriter, create_sidecar, read_records, read_totals
 from transforms.storage import join
+from transforms.vocabulary import VocabularyError
 
 MATCHES, CONCEPTS, COUNTS = "concept_matches", "concepts", "concept_counts"
 CAPTIONS_PER_BATCH = 4096
@@ -36,14 +38,25 @@ FANOUT = 16
 
 @dataclass(frozen=True)
 class VocabularyFile:
-    """A vocabulary that all verbs given this one object load once a process."""
+    """A vocabulary that all verbs given this one object load once a process.
+
+    With a `sha256` a worker refuses other content: counts of two vocabularies would add up to nonsense.
+    """
 
     uri: str
     padding: Padding
+    sha256: str = ""
     shared: Shared = field(default_factory=Shared)
 
     def load(self) -> Concepts:
-        return self.shared.acquire(partial(load_concepts, self.uri, self.padding))
+        register()
+        concepts = self.shared.acquire(partial(load_concepts, self.uri, self.padding))
+        found = concepts.vocabulary.sha256
+        if self.sha256 not in ("", found):
+            raise VocabularyError(
+                f"{self.uri}: expected the content {self.sha256}, with which the run began, found {found}"
+            )
+        return concepts
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,7 @@ class BalanceConcepts(Labelled):
             refs
             | f"{self.label}Histogram" >> beam.Map(_histogram_of, site=site).with_output_types(bytes)
             | f"{self.label}AddHistograms" >> beam.CombineGlobally(AddVectors())
-            | f"{self.label}Solve" >> beam.Map(_solved, target=self.target).with_output_types(float)
+            | f"{self.label}Solve" >> beam.Map(_solved, target=self.target, site=site).with_output_types(float)
         )
         limiting = beam.ParDo(LimitUnit(site), t=AsSingleton(solved)).with_output_types(RowsRef)
         return refs | f"{self.label}Limit" >> limiting
@@ -90,7 +103,7 @@ class Matched(NamedTuple):
     ids: list[bytes]
 
 
-class _VocabularyFn(beam.DoFn):
+class VocabularyFn(beam.DoFn):
     def __init__(self, verb: Any, site: Site) -> None:
         self._verb, self._site = verb, site
 
@@ -98,7 +111,7 @@ class _VocabularyFn(beam.DoFn):
         self._concepts: Concepts = self._verb.vocabulary.load()
 
 
-class MatchUnit(_VocabularyFn):
+class MatchUnit(VocabularyFn):
     def __init__(self, verb: BalanceConcepts, site: Site, fold: Fold) -> None:
         super().__init__(verb, site)
         self._fold = fold
@@ -127,13 +140,13 @@ class MatchUnit(_VocabularyFn):
         sidecar.totals = clock.seconds()
 
 
-class CountUnit(_VocabularyFn):
+class CountUnit(VocabularyFn):
     def process(self, ref: RowsRef) -> Iterator[bytes]:
-        ids = b"".join(packed for row in _matched(ref, self._site) for packed in row.ids)
+        ids = b"".join(packed for row in matched_rows(ref, self._site) for packed in row.ids)
         yield pack_counts(count_entries(np.frombuffer(ids, np.int32), len(self._concepts.vocabulary)))
 
 
-class JudgeUnit(_VocabularyFn):
+class JudgeUnit(VocabularyFn):
     """Tells each row from which t on its captions stay."""
 
     def process(self, ref: RowsRef, counts: tuple[str, str]) -> Iterator[RowsRef]:
@@ -149,7 +162,7 @@ class JudgeUnit(_VocabularyFn):
 
     def _judge_into(self, sidecar: SidecarWriter, ref: RowsRef, uri: str) -> None:
         clock, vocabulary = Clock(), self._concepts.vocabulary
-        rows = list(_matched(ref, self._site))
+        rows = list(matched_rows(ref, self._site))
         sizes = [len(row.ids) for row in rows]
         matches = _matches_of([packed for row in rows for packed in row.ids])
         keys = [row.key for row in rows for _ in row.ids]
@@ -182,7 +195,7 @@ class LimitUnit(beam.DoFn):
         if read_totals(storage, uri, made_by) is None:
             clock = Clock()
             with create_sidecar(storage, uri, made_by) as sidecar:
-                for position, _ in _told(ref, self._site):
+                for position, _ in told_rows(ref, self._site):
                     sidecar.append(msgspec.msgpack.encode((position, t)))
                 sidecar.totals = clock.seconds()
         yield with_sidecar(ref, LIMIT, uri, made_by)
@@ -210,69 +223,14 @@ class AddVectors(beam.CombineFn):
         return self.compact(accumulator)
 
 
-@dataclass(frozen=True)
-class TallyConcepts(Labelled):
-    """Writes, for the report and the data card, how often each entry is named before and after the balance at `t`.
-
-    `t` None where BalanceConcepts solved it. Gives the URI of the table.
-    """
-
-    vocabulary: VocabularyFile
-    t: float | None
-
-    def extend(self, rows: Rows) -> PCollection:
-        label = self.label
-        return (
-            rows.refs
-            | f"{label}Count" >> beam.ParDo(TallyUnit(self, rows.site)).with_output_types(bytes)
-            | f"{label}Add" >> beam.CombineGlobally(AddVectors()).with_fanout(FANOUT)
-            | f"{label}Write" >> beam.ParDo(WriteTable(self, rows.site)).with_output_types(str)
-        )
-
-
-class TallyUnit(_VocabularyFn):
-    """Counts before, counts after, and the limit behind them, in one vector: they add up together."""
-
-    def process(self, ref: RowsRef) -> Iterator[bytes]:
-        entries = len(self._concepts.vocabulary)
-        limits = _limits(ref, self._site) if self._verb.t is None else {}
-        before, after = [], []
-        for row, (position, told) in zip(_matched(ref, self._site), _told(ref, self._site), strict=True):
-            t = limits[position] if self._verb.t is None else self._verb.t
-            before += row.ids
-            after += [ids for ids, (_, least, _) in zip(row.ids, told, strict=True) if least < t]
-        vectors = [count_entries(np.frombuffer(b"".join(ids), np.int32), entries) for ids in (before, after)]
-        yield pack_counts(np.concatenate(vectors))
-
-
-class WriteTable(_VocabularyFn):
-    def process(self, packed: bytes) -> Iterator[str]:
-        vocabulary = self._concepts.vocabulary
-        before, after = np.split(unpack_counts(packed) if packed else np.zeros(2 * len(vocabulary), np.int64), 2)
-        uri = table_uri(self._site.output)
-        settings = {"vocabulary": vocabulary.sha256, "padding": self._concepts.padding}
-        open_site(self._site).write(uri, counts_table(vocabulary, before, after, settings))
-        yield uri
-
-
-def table_uri(output: str) -> str:
-    """Where TallyConcepts writes."""
-    return join(output, "work", COUNTS, "counts.parquet")
-
-
-def _matched(ref: RowsRef, site: Site) -> Iterator[Matched]:
+def matched_rows(ref: RowsRef, site: Site) -> Iterator[Matched]:
     for record in read_records(open_site(site), joined_sidecars(ref)[MATCHES]):
         yield Matched(*msgspec.msgpack.decode(record, type=tuple[int, str, list[bytes]]))
 
 
-def _told(ref: RowsRef, site: Site) -> Iterator[tuple[int, list[Told]]]:
+def told_rows(ref: RowsRef, site: Site) -> Iterator[tuple[int, list[Told]]]:
     for record in read_records(open_site(site), joined_sidecars(ref)[CONCEPTS]):
         yield msgspec.msgpack.decode(record, type=tuple[int, list[Told]])
-
-
-def _limits(ref: RowsRef, site: Site) -> dict[int, float]:
-    records = read_records(open_site(site), joined_sidecars(ref)[LIMIT])
-    return dict(msgspec.msgpack.decode(record, type=tuple[int, float]) for record in records)
 
 
 def _matches_of(captions: list[bytes]) -> Matches:
@@ -291,9 +249,16 @@ def _write_counts(packed: bytes, site: Site) -> tuple[str, str]:
 
 
 def _histogram_of(ref: RowsRef, site: Site) -> bytes:
-    least = [min(t for _, t, _ in told) for _, told in _told(ref, site)]
+    least = [min(t for _, t, _ in told) for _, told in told_rows(ref, site)]
     return pack_counts(histogram(np.array(least, np.float64)))
 
 
-def _solved(packed: bytes, target: int) -> float:
-    return solve_drawn(unpack_counts(packed), target) if packed else 0.0
+def _solved(packed: bytes, target: int, site: Site) -> float:
+    """The t, which also stands in a file: for the table, whose steps no side input reaches."""
+    t = solve_drawn(unpack_counts(packed), target) if packed else 0.0
+    open_site(site).write(solved_uri(site.output), msgspec.json.encode(t))
+    return t
+
+
+def solved_uri(output: str) -> str:
+    return join(output, "work", COUNTS, "solved.json")

@@ -19,11 +19,12 @@ from pipelines.runners import local_runner
 from tests.transforms.beam.small_run import MEASURES, READ, png
 from tests.transforms.pools import write_tar
 from transforms.beam.coders import register_coders
-from transforms.beam.count_concepts import BalanceConcepts, TallyConcepts, VocabularyFile, table_uri
+from transforms.beam.count_concepts import BalanceConcepts, VocabularyFile
 from transforms.beam.scan import Scan
+from transforms.beam.tally_concepts import TallyConcepts
 from transforms.beam.verbs import Keep, Rows, Site
 from transforms.beam.write_ledger import WriteLedger
-from transforms.concept_counts import unpack_counts
+from transforms.concept_counts import parse_table, table_uri, unpack_counts
 from transforms.concept_fates import balance_in_memory, mark_unbalanced
 from transforms.concepts import load_concepts
 from transforms.fates import mark_sample, settle_pair
@@ -105,6 +106,20 @@ def content(plan: Plan) -> dict[str, bytes]:
 def table(plan: Plan) -> dict[str, tuple[int, int]]:
     found = pq.read_table(io.BytesIO(Path(table_uri(plan.output)).read_bytes())).to_pylist()
     return {row["entry"]: (row["count"], row["kept"]) for row in found}
+
+
+@pytest.mark.parametrize(("t", "target"), [(3, 0), (None, 9)])
+def test_the_table_says_what_was_counted_and_how(plan, units, t, target):
+    run(replace(plan, t=t, target=target), units)
+    found = parse_table(Path(table_uri(plan.output)).read_bytes(), "table")
+    vocabulary = load_concepts(plan.vocabulary, "metaclip1").vocabulary
+    assert (found.vocabulary.sha256, found.vocabulary.rows) == (vocabulary.sha256, vocabulary.rows)
+    assert {name: found.settings[name] for name in ("vocabulary", "padding")} == {
+        "vocabulary": vocabulary.sha256, "padding": "metaclip1"
+    }  # fmt: skip
+    alive = [sample for sample in rows(plan) if sample.alive]
+    assert float(found.settings["t"]) == (t or alive[0].measures["concept_limit"])
+    assert [int(found.settings[name]) for name in ("captions", "unmatched", "kept")] == [18, 4, len(alive)]
 
 
 @pytest.mark.parametrize(("t", "target"), [(3, 0), (None, 9)])
@@ -210,5 +225,5 @@ def test_another_pool_counts_again_and_matches_only_what_is_new(plan, units):
 
 def test_an_empty_pool_ends_well(plan):
     run(plan, [])
-    assert table(plan) == {}
+    assert set(table(plan).values()) == {(0, 0)}
     run(replace(plan, t=None, target=3), [])
