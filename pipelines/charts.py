@@ -74,7 +74,7 @@ def histogram_svg(
         + _hover(axis, series)
         + "".join(_cut_line(axis, cut, row, whole) for row, cut in enumerate(cuts))
         + _x_axis(axis)
-        + _footer(_height(axis) - 6, x_label, series)
+        + footer(_height(axis) - 6, x_label, series)
         + "</svg>"
     )
 
@@ -85,7 +85,7 @@ def _height(axis: _Axis) -> float:
 
 def _open_svg(axis: _Axis, summary: str) -> str:
     head = f'<svg class="chart" viewBox="0 0 {WIDTH:g} {_height(axis):g}" role="img" style="{FONT}">'
-    return f"{head}<title>{_xml(summary)}</title>"
+    return f"{head}<title>{xml(summary)}</title>"
 
 
 def _check_counts(series: Sequence[Series], edges: Sequence[float]) -> None:
@@ -116,7 +116,7 @@ def bar_svg(parts: Sequence[tuple[float, Tone | Literal["rest"]]], label: str) -
             x, wide = min(at, 0.997) * 1000, max(share, 0.003) * 1000
             pieces.append(f'<rect x="{x:.1f}" width="{wide:.1f}" height="10" style="fill:{INK[tone]}"/>')
         at += share
-    head = f'<svg class="bar" viewBox="0 0 1000 10" preserveAspectRatio="none" role="img"><title>{_xml(label)}</title>'
+    head = f'<svg class="bar" viewBox="0 0 1000 10" preserveAspectRatio="none" role="img"><title>{xml(label)}</title>'
     return head + "".join(pieces) + "</svg>"
 
 
@@ -168,7 +168,7 @@ def _hover(axis: _Axis, series: Sequence[Series]) -> str:
             span = f"{format_short(axis.edges[i])} to {format_short(axis.edges[i + 1])}"
             boxes.append(
                 f'<rect x="{left:.1f}" y="{axis.top:g}" width="{right - left:.1f}" height="{PLOT:g}" fill="none"'
-                f' pointer-events="all"><title>{_xml(f"{span}: {told}")}</title></rect>'
+                f' pointer-events="all"><title>{xml(f"{span}: {told}")}</title></rect>'
             )
     return "".join(boxes)
 
@@ -189,7 +189,7 @@ def _cut_line(axis: _Axis, cut: Cut, row: int, whole: bool) -> str:
     return (
         f'<path d="M{at:.1f} {base - 10:g}V{axis.bottom:g}" style="stroke:{INK["dropped"]};stroke-width:1.5"/>'
         f'<text x="{at + shift:.1f}" y="{base:g}" text-anchor="{anchor}" style="fill:{INK["dropped"]};font-weight:600">'
-        f"{_xml(label)}</text>"
+        f"{xml(label)}</text>"
     )
 
 
@@ -223,15 +223,15 @@ def _x_axis(axis: _Axis) -> str:
     return line + "".join(marks)
 
 
-def _footer(y: float, x_label: str, series: Sequence[Series]) -> str:
+def footer(y: float, x_label: str, series: Sequence[Series]) -> str:
     """The label on the left, the legend on the right; a label that would run into it is cut."""
     x = WIDTH - RIGHT
     room = int((x - LEFT - sum(len(one.label) * 6.8 + 26 for one in series)) / 6.8)
     told = x_label if len(x_label) <= room else x_label[: max(room - 1, 0)] + "…"
-    parts = [f'<text x="{LEFT:g}" y="{y:g}" style="fill:{INK["text"]}">{_xml(told)}</text>']
+    parts = [f'<text x="{LEFT:g}" y="{y:g}" style="fill:{INK["text"]}">{xml(told)}</text>']
     for one in reversed(series):
         x -= len(one.label) * 6.8
-        parts.append(f'<text x="{x:.0f}" y="{y:g}" style="fill:{INK["muted"]}">{_xml(one.label)}</text>')
+        parts.append(f'<text x="{x:.0f}" y="{y:g}" style="fill:{INK["muted"]}">{xml(one.label)}</text>')
         parts.append(f'<rect x="{x - 14:.0f}" y="{y - 9:g}" width="9" height="9" rx="2" style="fill:{INK[one.tone]}"/>')
         x -= 26
     return "".join(parts)
@@ -249,6 +249,6 @@ def _ticks(axis: _Axis) -> list[float]:
     return [tick for tick in found if low <= tick <= high]
 
 
-def _xml(text: str) -> str:
+def xml(text: str) -> str:
     """Escaped for SVG; a control character, which XML cannot hold, as its picture from the block U+2400."""
     return escape("".join(chr(0x2400 + ord(c)) if ord(c) < 32 else c for c in text))

@@ -1,6 +1,6 @@
 """The data card of a finished set: README.md with Hugging Face front matter, and Croissant 1.0 metadata.
 
-Both are functions of the manifest alone, so that the same run writes the same card.
+Both are functions of the manifest, and of the counts of concepts, so that the same run writes the same card.
 Left out on purpose: pictures and charts (pipelines/report.py), and publishing the set anywhere.
 Sources: huggingface.co/docs/hub/datasets-cards; docs.mlcommons.org/croissant/docs/croissant-spec.html
 """
@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from pipelines.concept_card import cell, concept_file, concept_records, concept_section
+from pipelines.concept_summary import Summary
 from transforms.shards import Manifest
 
 SIZES = [(10**exponent, name) for exponent, name in ((3, "1K"), (4, "10K"), (5, "100K"), (6, "1M"), (7, "10M"))]
@@ -59,20 +61,26 @@ CONTEXT: dict[str, Any] = {
 """The context that the Croissant 1.0 specification gives, as it stands there."""
 
 
-def data_card(manifest: Manifest, *, name: str = "", license_name: str = "other") -> str:
-    """README.md of the set. `license_name` is a Hugging Face licence identifier; beamsift does not know the pool's."""
+def data_card(
+    manifest: Manifest, counted: Summary | None = None, *, name: str = "", license_name: str = "other"
+) -> str:
+    """README.md of the set; `counted` is what concept balance counted.
+
+    `license_name` is a Hugging Face licence identifier; beamsift does not know the pool's.
+    """
     title = name or f"beamsift {manifest.pipeline} {manifest.fingerprint[:8]}"
     front = yaml.safe_dump(_front_matter(manifest, title, license_name), sort_keys=False, allow_unicode=True)
     parts = [
         f"---\n{front}---\n",
-        f"# {_cell(title)}\n",
+        f"# {cell(title)}\n",
         _summary(manifest),
         f"## What was dropped\n\n{_drop_table(manifest)}",
+        concept_section(manifest, counted),
         f"## Loading\n\n{_loading(manifest)}",
         f"## Layout\n\n{_LAYOUT}",
         f"## How it was made\n\n{_making(manifest)}",
     ]
-    return "\n".join(parts)
+    return "\n".join(part for part in parts if part)
 
 
 def size_category(samples: int) -> str:
@@ -98,8 +106,8 @@ def croissant(manifest: Manifest, *, name: str = "", license_name: str = "other"
         "version": "1.0.0",
         "identifier": manifest.fingerprint,
         "license": license_name,
-        "distribution": [*_file_objects(manifest), *_file_sets(manifest)],
-        "recordSet": _record_sets() if manifest.shards else [],
+        "distribution": [*_file_objects(manifest), *_file_sets(manifest), *concept_file(manifest)],
+        "recordSet": [*(_record_sets() if manifest.shards else []), *concept_records(manifest)],
     }
 
 
@@ -134,7 +142,7 @@ def _drop_table(manifest: Manifest) -> str:
     lines = ["| reason | rows | of all read |", "|---|---:|---:|"]
     for kind, prefix in (("dropped", ""), ("failed", "failed: ")):
         for reason, rows in sorted(manifest.counts[kind].items(), key=lambda item: (-item[1], item[0])):
-            lines.append(f"| {prefix}`{_cell(reason)}` | {rows:,} | {rows / (read or 1):.2%} |")
+            lines.append(f"| {prefix}`{cell(reason)}` | {rows:,} | {rows / (read or 1):.2%} |")
     return "\n".join(lines) + "\n" if len(lines) > 2 else "Nothing.\n"
 
 
@@ -154,7 +162,7 @@ def _making(manifest: Manifest) -> str:
         ("format", manifest.format),
         *sorted(manifest.versions.items()),
     ]
-    lines = ["| | |", "|---|---|", *(f"| {_cell(key)} | `{_cell(value)}` |" for key, value in rows)]
+    lines = ["| | |", "|---|---|", *(f"| {cell(key)} | `{cell(value)}` |" for key, value in rows)]
     config = yaml.safe_dump(dict(manifest.config), sort_keys=False, allow_unicode=True)
     fence = "`" * max(3, _longest_run(config, "`") + 1)
     table = "\n".join(lines)
@@ -236,12 +244,6 @@ def _field(place: str, files: str, taken: dict[str, Any], meaning: str) -> dict[
         "dataType": "sc:Text",
         "source": {"fileSet": {"@id": files}, **taken},
     }
-
-
-def _cell(value: object) -> str:
-    """Text for a Markdown table: no cell break, no line break, no code mark, no HTML."""
-    text = " ".join(str(value).split())
-    return text.replace("|", "\\|").replace("`", "'").replace("<", "&lt;")
 
 
 _CONTENT = {"extract": {"fileProperty": "content"}}

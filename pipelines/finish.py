@@ -7,7 +7,8 @@ from collections.abc import Callable
 from itertools import starmap
 from pathlib import Path
 
-from pipelines.concept_table import TABLE, publish_concepts
+from pipelines.concept_summary import summarise
+from pipelines.concept_table import TABLE, publish_concepts, read_concepts
 from pipelines.data_card import croissant, data_card
 from pipelines.errors import NotFinished
 from pipelines.lock import OutputLock
@@ -46,7 +47,8 @@ def finish_output(output: str, manifest: Manifest, say: Callable[[str], None]) -
         publish_concepts(output)
     name = output.rstrip("/").rsplit("/", 1)[-1]
     storage.write(join(output, "index.json"), wids_index(manifest.shards, name))
-    storage.write(join(output, "README.md"), data_card(manifest).encode())
+    counted = summarise(table) if manifest.concepts and (table := read_concepts(output)) else None
+    storage.write(join(output, "README.md"), data_card(manifest, counted).encode())
     storage.write(join(output, "croissant.json"), json.dumps(croissant(manifest), indent=1).encode() + b"\n")
     say("writing the report")
     write_report(output, manifest)

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import duckdb
+from msgspec.structs import replace
 
-from pipelines.report_pages import findings, measures, overview, rules
+from pipelines.concept_summary import Summary, summarise
+from pipelines.concept_table import read_concepts
+from pipelines.report_pages import concepts, findings, measures, overview, rules
 from pipelines.report_pages.frame import Contents, page
 from pipelines.report_pages.thumbnails import Expect, Fetch, Thumbnails
 from pipelines.report_queries import (
@@ -72,9 +75,28 @@ def build_report(
     thumbnails = Thumbnails(fetch, options.thumbnail_side, options.picture_bytes, expect)
     with open_ledger(out_uri, storage, options.memory, held=True) as ledger:
         html = format_report(
-            ledger, spec, manifest, thumbnails=thumbnails, built=built or datetime.now(UTC), options=options
+            ledger,
+            spec,
+            with_solved_t(manifest),
+            thumbnails=thumbnails,
+            built=built or datetime.now(UTC),
+            options=options,
+            balance=_balance(out_uri, manifest),
         )
     storage.write(f"{out_uri.rstrip('/')}/report.html", html.encode("utf-8"))
+
+
+def _balance(out_uri: str, manifest: Manifest) -> Summary | None:
+    table = read_concepts(out_uri) if manifest.concepts else None
+    return None if table is None else summarise(table)
+
+
+def with_solved_t(manifest: Manifest) -> Manifest:
+    """As if the config had given the t that was solved: what rules held their measures against."""
+    if not manifest.concepts:
+        return manifest
+    rules = {**manifest.config["concepts"], "t": manifest.concepts["t"]}
+    return replace(manifest, config={**manifest.config, "concepts": rules})
 
 
 def format_report(
@@ -85,6 +107,7 @@ def format_report(
     thumbnails: Thumbnails,
     built: datetime,
     options: ReportOptions,
+    balance: Summary | None = None,
 ) -> str:
     """The whole page. `ledger` is an open connection with the view `ledger` (pipelines/report_queries.py)."""
     cuts = measures.cuts_of(spec, manifest.config)
@@ -95,6 +118,7 @@ def format_report(
         overview.funnel(spec, manifest),
         overview.throughput(manifest),
         measures.measures(spec, spreads, bins, cuts),
+        concepts.concepts(balance) if balance else "",
         _rules(ledger, spec, manifest, (thumbnails, options.samples_per_side)),
         findings.failures(failure_classes(ledger, FAILURES), manifest.counts["read"]),
         *_optional(ledger, spec, manifest, thumbnails),
@@ -144,5 +168,6 @@ def _contents(spec: ReportSpec, manifest: Manifest) -> Contents:
     kinds = [(f"category-{name}", name.replace("_", " ").capitalize()) for name in _categories(spec)]
     plain = [("overview", "Overview"), ("funnel", "Funnel"), ("throughput", "Throughput"), ("measures", "Measures")]
     ending = [("failures", "Failed rows"), *copies, *shared, *kinds, ("inputs", "Inputs"), ("recipe", "Recipe")]
+    plain += [("concepts", "Concepts")] if manifest.concepts else []
     middle = ("rules", "At the threshold", rules.links(spec.rules, manifest.counts))
     return [*((*one, ()) for one in plain), middle, *((*one, ()) for one in ending)]

@@ -11,6 +11,7 @@ from configs.schema.caption import CaptionConfig
 from pipelines.caption_rules import RULES
 from pipelines.plain_text import number
 from pipelines.report_spec import RuleSpec, is_enabled, limit_of
+from transforms.concept_fates import LIMIT, NOT_DRAWN
 from transforms.records import Sample
 
 
@@ -29,7 +30,8 @@ def standing(rule: RuleSpec, value: float | int | str, sample: Sample, cfg: Capt
     chosen = {"image_duplicate": "duplicate_of", "image_near_duplicate": "near_duplicate_of"}.get(rule.rule, "")
     if sample.measures.get(chosen) == sample.key:
         return "yes: the chosen copy"
-    limit = limit_of(rule, cfg.model_dump())
+    solved = sample.measures.get(LIMIT) if rule.rule == NOT_DRAWN else None
+    limit = limit_of(rule, cfg.model_dump()) if solved is None else float(solved)
     if limit is None or isinstance(value, str):
         return "see language" if rule.rule == "caption_language" else "no number"
     room = value - limit if rule.side == "min" else limit - value

@@ -12,7 +12,25 @@ UNITS, PAIRS = 24, 15
 """So many units that two, all that two workers can lose, are less than a tenth of the work."""
 SCORED = ("--set", "output.samples_per_shard=10", "--set", "output.shuffle_run=7")
 SCORED += ("--set", f"relevance.model=local-dir:{ROOT}/tests/world/clip", "--set", "relevance.pretrained=")
-FOLDERS = ("work/scan", "work/clip", "work/kept", "work/shards", "ledger", "shards")
+SCORED += (
+    "--set",
+    "concepts.enabled=true",
+    "--set",
+    f"concepts.vocabulary={Path(__file__).with_name('vocabulary.tsv')}",
+)
+SCORED += ("--set", "concepts.target=200")
+"""Every step of the run that is off by default or needs a model, near duplicates aside."""
+FOLDERS = (
+    "work/scan",
+    "work/clip",
+    "work/concept_matches",
+    "work/concepts",
+    "work/concept_limit",
+    "work/kept",
+    "work/shards",
+    "ledger",
+    "shards",
+)
 DEATHS = [
     ("transforms.beam.scan:ScanUnit._measure", 4),
     ("classifiers.clip:ClipScorer.predict", 4),

@@ -107,7 +107,7 @@ def test_the_answer_is_what_a_run_would_have_made(finished, tmp_path):
     sets = ["image.min_short_side=100", "caption.min_words=6", "duplicates.enabled=false"]
     cfg = override(small_config(), sets)
     measured = load_measured(finished)
-    told = [(s.key, s.drop) for s in decide_again(*measured, cfg)]
+    told = [(s.key, s.drop) for s in decide_again(measured.samples, measured.units, cfg)]
     assert told == [(row.sample.key, row.sample.drop) for row in samples_by_unit(make_run(tmp_path, cfg))]
 
 
