@@ -25,6 +25,7 @@ from pipelines.plan_checks import (
     check_inputs,
     check_memory,
     check_output,
+    check_vocabulary,
     check_weights,
     hours_text,
     memory_text,
@@ -67,7 +68,8 @@ def plan(request: Request, samples: int | None = None, parallelism: int | None =
         if request.limit is not None:
             units = limit_units(units, request.limit, request.cfg.read, staging)
         scorer, weights = check_weights(request.cfg.relevance)
-        findings = [*check_inputs(units), *check_output(request.output, request.cfg, units), *weights]
+        findings = [*check_inputs(units), *check_vocabulary(request.cfg.concepts)]
+        findings += [*check_output(request.output, request.cfg, units), *weights]
         trial = run_trial(units, request.cfg, staging, scorer)
     local = worker_count(request.beam_arguments)
     pool = forecast(trial, pool_workload(trial, units, request.cfg, request.limit), request.cfg, local)
@@ -115,6 +117,7 @@ def print_plan(request: Request, findings: Sequence[Finding], trial: Trial, told
 def run_findings(request: Request) -> Iterator[Finding]:
     steps = ["scan", "unique keys", "shared captions", "picture and caption rules", "duplicates"]
     steps += ["relevance"] if request.cfg.relevance.enabled else []
+    steps += ["concepts"] if request.cfg.concepts.enabled else []
     runner = PipelineOptions(list(request.beam_arguments)).view_as(StandardOptions).runner
     workers = worker_count(request.beam_arguments)
     mode = "in this process" if workers == 1 else f"{workers} processes"

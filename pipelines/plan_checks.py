@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from classifiers.clip import ClipScorer
 from classifiers.errors import ModelError
-from configs.schema.caption import CaptionConfig, RelevanceRules
+from configs.schema.caption import CaptionConfig, ConceptRules, RelevanceRules
 from pipelines.finish import read_manifest
 from pipelines.plan_costs import StageCost
 from pipelines.run import make_site, run_fingerprint
@@ -29,6 +29,7 @@ from transforms.records import Unit
 from transforms.rows import sidecar_uri
 from transforms.sidecars import read_totals
 from transforms.storage import StoreUnavailable, local_path, scheme_of, storage_for
+from transforms.vocabulary import read_vocabulary
 
 OPENED = 1000
 """Input files whose first bytes are read; of more, those a hash chooses."""
@@ -104,6 +105,14 @@ def check_weights(rules: RelevanceRules) -> tuple[ClipScorer | None, list[Findin
     except ModelError as error:
         return None, [Finding("weights", f"{name}: {error}", stops=True)]
     return scorer, [Finding("weights", f"{name} loaded in {time.perf_counter() - started:.1f} s, {scorer.precision}")]
+
+
+def check_vocabulary(rules: ConceptRules) -> Iterator[Finding]:
+    """Its size and content. Raises VocabularyError: without it nothing can be tried."""
+    if rules.enabled:
+        found = read_vocabulary(rules.vocabulary)
+        weighted = int((found.weights != 1).sum())
+        yield Finding("vocabulary", f"{len(found):,} entries, {weighted:,} weighted, sha256 {found.sha256}")
 
 
 def check_disk(output: str, costs: Sequence[StageCost]) -> Iterator[Finding]:

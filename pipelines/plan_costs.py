@@ -8,11 +8,11 @@ beyond an element's price, and duplicates and boilerplate that only the whole po
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from configs.schema.caption import CaptionConfig
-from pipelines.plan_trial import Extent, Trial, unit_size
+from pipelines.plan_trial import Trial, pool_rows
 from transforms.beam.write_ledger import ROWS_PER_GROUP
 from transforms.matching import bucket_count
 from transforms.records import Sample, Unit, encode_sample, pictures, texts
@@ -61,7 +61,7 @@ class StageCost(NamedTuple):
 
 def pool_workload(trial: Trial, units: Sequence[Unit], cfg: CaptionConfig, limit: int | None) -> Workload:
     """The pool by proportion; an order of magnitude where the first rows of its units are not like the rest."""
-    rows = sum(_rows(units, trial.extents))
+    rows = sum(pool_rows(units, trial.extents))
     inputs = sum({unit.uri: unit.size for unit in units}.values())
     whole = _workload(trial, cfg, rows, len(units), inputs)
     return whole if limit is None or rows <= limit else resized(whole, limit, cfg)
@@ -78,13 +78,6 @@ def resized(pool: Workload, rows: int, cfg: CaptionConfig) -> Workload:
 def _workload(trial: Trial, cfg: CaptionConfig, rows: int, units: int, inputs: int) -> Workload:
     kept = round(rows * sum(sample.alive for sample in trial.samples) / max(len(trial.samples), 1))
     return Workload(rows, units, inputs, kept, -(-kept // cfg.output.samples_per_shard))
-
-
-def _rows(units: Sequence[Unit], extents: Sequence[Extent]) -> Iterator[int]:
-    for kind in sorted({unit.kind for unit in units}):
-        seen = [extent for extent in extents if extent.kind == kind and extent.size]
-        density = sum(extent.rows for extent in seen) / max(sum(extent.size for extent in seen), 1)
-        yield round(density * sum(unit_size(unit) for unit in units if unit.kind == kind))
 
 
 def stage_costs(trial: Trial, load: Workload) -> list[StageCost]:
@@ -111,7 +104,17 @@ def stage_costs(trial: Trial, load: Workload) -> list[StageCost]:
         each, reads = stages.model, scanned + asked * shown
         held = asked * each.wall / each.rows if stages.accelerated else 0.0
         found.insert(2, StageCost("clip", units, asked * each.cpu / each.rows, held, reads, scores))
+    if stages.concepts.rows:
+        found.insert(len(found) - 2, _concepts_cost(trial, load, scanned + scores))
     return found
+
+
+def _concepts_cost(trial: Trial, load: Workload, read: float) -> StageCost:
+    """Matches, answers, and a vector of counts from each unit, once before and twice as long after the balance."""
+    one, asked = trial.stages.concepts, load.rows * trial.stages.concepts.rows / max(len(trial.samples), 1)
+    written = asked * one.size / one.rows
+    counts = trial.stages.counts / one.rows * asked
+    return StageCost("concepts", load.units, asked * one.cpu / one.rows, 0.0, read + 3 * written, written, 3 * counts)
 
 
 def _match_cost(trial: Trial, load: Workload, scanned: float) -> StageCost:

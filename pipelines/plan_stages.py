@@ -18,11 +18,33 @@ from classifiers.clip import ClipScorer
 from configs.schema.caption import CaptionConfig
 from pipelines.caption import score_relevance
 from pipelines.caption_rules import MEASURES
+from transforms.beam.count_concepts import (
+    CONCEPTS,
+    MATCHES,
+    BalanceConcepts,
+    CountUnit,
+    JudgeUnit,
+    LimitUnit,
+    MatchUnit,
+    VocabularyFile,
+    histogram_of,
+    write_counts,
+)
 from transforms.beam.verbs import Site
 from transforms.beam.visit import VisitUnit
 from transforms.beam.write_ledger import SettleUnit, Tally, ledger_uri
 from transforms.beam.write_shards import ShardRecord, WriteShard
-from transforms.caption_pairs import apply_scores, mark_duplicates, mark_irrelevant, mark_near_duplicates, mark_unsound
+from transforms.caption_pairs import (
+    apply_scores,
+    mark_concepts,
+    mark_duplicates,
+    mark_irrelevant,
+    mark_near_duplicates,
+    mark_unsound,
+)
+from transforms.concept_balance import solve_drawn
+from transforms.concept_counts import unpack_counts
+from transforms.concept_fates import LIMIT, apply_concepts, apply_limit
 from transforms.duplicates import ExactDuplicates
 from transforms.matching import Matcher, answer_units, count_witnesses, pack_unit
 from transforms.near_duplicates import NearDuplicates
@@ -161,6 +183,30 @@ def score(rows: Rows, scorer: ClipScorer, cfg: CaptionConfig) -> tuple[Rows, Cos
     size = storage_for(rows.site.output).stat(sidecar_uri(rows.site.output, scorer.name, ref.unit)).size
     fold = (*rows.fold, Join(scorer.name, apply_scores), Check(partial(mark_irrelevant, cfg=cfg)))
     return Rows(rows.site, ref, fold), cost._replace(size=size)
+
+
+def balance(rows: Rows, cfg: CaptionConfig) -> tuple[Rows, Cost, int]:
+    """The rows with their concepts, what that cost, and the bytes of a unit's counts; loading is not timed."""
+    rules = cfg.concepts
+    verb = BalanceConcepts(VocabularyFile(rules.vocabulary, rules.padding), cfg.seed, rules.target)
+    matching, counting = MatchUnit(verb, rows.site, rows.fold), CountUnit(verb, rows.site)
+    judging = JudgeUnit(verb, rows.site)
+    for step in (matching, counting, judging):
+        step.setup()
+    asked, storage = sum(sample.alive for sample in rows.samples()), storage_for(rows.site.output)
+    ref, cost = timed(lambda: next(matching.process(rows.ref)), asked)
+    packed, counted = timed(lambda: next(counting.process(ref)), asked)
+    counts = write_counts(packed, rows.site)
+    ref, judged = timed(lambda: next(judging.process(ref, counts)), asked)
+    fold: Fold = (*rows.fold, Join(CONCEPTS, apply_concepts))
+    if rules.target:
+        t = solve_drawn(unpack_counts(histogram_of(ref, rows.site)), rules.target)
+        ref, fold = next(LimitUnit(rows.site).process(ref, t)), (*fold, Join(LIMIT, apply_limit))
+    names = (MATCHES, CONCEPTS, *((LIMIT,) if rules.target else ()))
+    size = sum(storage.stat(sidecar_uri(rows.site.output, name, ref.unit)).size for name in names)
+    cpu, wall = (sum(part) for part in zip(*((one.cpu, one.wall) for one in (cost, counted, judged)), strict=True))
+    fold = (*fold, Check(partial(mark_concepts, cfg=cfg)))
+    return Rows(rows.site, ref, fold), Cost(asked, cpu, wall, size), len(packed)
 
 
 def uses_accelerator(scorer: ClipScorer) -> bool:

@@ -7,7 +7,7 @@ another size (pipelines/plan_costs.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from pipelines.plan_stages import (
     Cost,
     Line,
     Packing,
+    balance,
     hold_rows,
     line,
     match_all,
@@ -63,6 +64,9 @@ class Stages(NamedTuple):
     settle_bytes: Line
     write: Cost
     model: Cost = Cost(0)
+    concepts: Cost = Cost(0)
+    counts: int = 0
+    """Bytes of the counts that a unit of the rows in `concepts` sends."""
     accelerated: bool = False
     """Whether the model ran on an accelerator."""
 
@@ -88,16 +92,38 @@ def run_trial(units: Sequence[Unit], cfg: CaptionConfig, staging: str, scorer: C
     if scorer is not None:
         part, _ = score(part, scorer, cfg)
         whole, model = score(whole, scorer, cfg)
+    balanced, counts = Cost(0), 0
+    if cfg.concepts.enabled:
+        few_cfg = shrunk(cfg, len(samples) / max(sum(pool_rows(units, scanned.extents)), 1))
+        part, _, _ = balance(part, few_cfg)
+        whole, balanced, counts = balance(whole, few_cfg)
     _, few = settle(part)
     tally, many = settle(whole)
     written = write(whole, tally)
     stages = Stages(
         *(scanned.seconds, scanned.bytes, Line(matched.cpu / max(matched.rows, 1)), packing),
         *(line(few, many), line(few, many, "size"), written, model),
+        concepts=balanced,
+        counts=counts,
         accelerated=scorer is not None and uses_accelerator(scorer),
     )
-    seconds = scanned.spent + matched.cpu + model.cpu + many.cpu + written.cpu
+    seconds = scanned.spent + matched.cpu + model.cpu + balanced.cpu + many.cpu + written.cpu
     return Trial(whole.samples(), seconds, stages, scanned.extents)
+
+
+def shrunk(cfg: CaptionConfig, share: float) -> CaptionConfig:
+    """The config whose t, or target, keeps of a `share` of the pool what the config keeps of the whole: the same p."""
+    rules, least = cfg.concepts, min(share, 1.0)
+    smaller = {"t": rules.t * least, "target": rules.target and max(1, round(rules.target * least))}
+    return cfg.model_copy(update={"concepts": rules.model_copy(update=smaller)})
+
+
+def pool_rows(units: Sequence[Unit], extents: Sequence[Extent]) -> Iterator[int]:
+    """Rows of the units of each kind, by what its tried rows took of theirs."""
+    for kind in sorted({unit.kind for unit in units}):
+        seen = [extent for extent in extents if extent.kind == kind and extent.size]
+        density = sum(extent.rows for extent in seen) / max(sum(extent.size for extent in seen), 1)
+        yield round(density * sum(unit_size(unit) for unit in units if unit.kind == kind))
 
 
 class Scanned(NamedTuple):

@@ -199,6 +199,12 @@ def test_score_counts_hits_misses_and_false_alarms():
     assert [r.rule for r in failures(rows)] == ["caption_url"]
 
 
+def test_a_draw_is_no_fault_and_a_fault_that_was_drawn_away_is_a_miss():
+    found = [ledger("1", rule="concept_not_drawn"), ledger("2", rule="concept_none"), ledger("3", rule="caption_url")]
+    rows = score(found, [truth("1", ""), truth("2", "caption_url"), truth("3", "caption_url")])
+    assert rows == [RuleScore("caption_url", 2, 1, 1, 1.0, 0.5)]
+
+
 def test_score_refuses_a_ledger_of_other_samples():
     with pytest.raises(ValueError, match="2 in one only"):
         score([ledger("1")], [truth("2", "")])
@@ -222,6 +228,7 @@ def test_a_tie_counts_half():
 def test_the_demo_config_loads_and_names_the_worlds_own_model():
     config = load_config(Path(__file__).parent / "world" / "demo.yaml", CaptionConfig)
     assert (config.relevance.model, config.relevance.pretrained) == ("local-dir:tests/world/clip", "")
+    assert config.concepts.vocabulary in (Path(__file__).parents[1] / "Makefile").read_text()
 
 
 @pytest.mark.slow

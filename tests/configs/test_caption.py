@@ -54,6 +54,11 @@ def test_every_value_is_documented(section, name):
     )
 
 
+def test_concepts_need_a_vocabulary():
+    with pytest.raises(ConfigError, match="concepts.vocabulary: expected a file"):
+        parse_config({"concepts": {"enabled": True}}, CaptionConfig, "here")
+
+
 def test_the_papers_number_is_the_default():
     assert CaptionConfig().relevance.min_score == 0.3
 

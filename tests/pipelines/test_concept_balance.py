@@ -237,3 +237,20 @@ def test_why_tells_the_entry_and_the_t(output, capsys):
     told = " ".join(capsys.readouterr().out.split())
     assert "concept_not_drawn: concept_t" in told and f"limit {T} ({row.drop.detail})" in told
     assert f"NO: ≤ {T} by" in told
+
+
+@pytest.mark.parametrize("more", [[], ["concepts.target=40"]])
+def test_a_plan_tries_the_step_at_the_same_p(pool, vocabulary, output, solved, tmp_path, more, capsys):
+    made = solved if more else output
+    line = ["plan", "caption", "--input", *pool, "--output", str(tmp_path / "set"), *settings(vocabulary, *more)]
+    assert main(line) == 0
+    told = capsys.readouterr().out
+    assert "13 entries, 2 weighted, sha256" in told and "→ concepts → ledger" in told
+    (row,) = (line.split() for line in told.splitlines() if line.startswith(" concepts"))
+    written = sum(path.stat().st_size for name in MADE for path in (made / "work" / name).glob("*.arrow"))
+    assert row[1] == "3" and 0.2 < float(row[5]) * 1024 / written < 3
+    kept = next(line for line in told.splitlines() if "kept in" in line)
+    assert abs(int(kept.split(" kept in")[0].split()[-1]) - manifest(made)["counts"]["kept"]) < 15
+
+
+MADE = ("concept_matches", "concepts", "concept_limit")

@@ -2,7 +2,8 @@
 
     python -m tests.world.score OUT/ledger truth.jsonl
 
-Exit code 1 where a heuristic rule is below 0.99; relevance is a model's judgement and is printed, not judged.
+Exit code 1 where a heuristic rule is below 0.99; relevance is a model's judgement and is printed, not judged. Concept
+balance draws among what passed every rule: what it turns away is no fault and counts as passed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 RELEVANCE = "clip_score_low"
+DRAWS = {"concept_none", "concept_not_drawn"}
 REQUIRED = 0.99
 COLUMNS = ["source", "source_key", "rule", "error", "clip_score"]
 
@@ -42,13 +44,17 @@ def score(ledger_rows: Iterable[Row], truth: Iterable[Row]) -> list[RuleScore]:
 
     Raises ValueError where ledger and truth do not hold the same samples.
     """
-    found = {place_of(row): row.get("error") or row.get("rule") or "" for row in ledger_rows}
+    found = {place_of(row): "" if (why := reason_of(row)) in DRAWS else why for row in ledger_rows}
     planted = {(row["shard"], row["key"]): row["fault"] for row in truth}
     if found.keys() != planted.keys():
         odd = sorted(found.keys() ^ planted.keys())
         raise ValueError(f"expected ledger and truth of the same samples, found {len(odd)} in one only: {odd[:3]}")
     rules = sorted({*found.values(), *planted.values()} - {""})
     return [_score_rule(rule, found, planted) for rule in rules]
+
+
+def reason_of(row: Row) -> str:
+    return row.get("error") or row.get("rule") or ""
 
 
 def place_of(row: Row) -> tuple[str, str]:
@@ -88,8 +94,9 @@ def failures(rows: Iterable[RuleScore]) -> list[RuleScore]:
     return [row for row in rows if row.rule != RELEVANCE and min(row.precision, row.recall) < REQUIRED]
 
 
-def print_table(rows: Iterable[RuleScore], area: float | None) -> None:
-    title = "" if area is None else f"relevance: AUC of clip_score {area:.4f}"
+def print_table(rows: Iterable[RuleScore], area: float | None, drawn: int = 0) -> None:
+    told = [] if area is None else [f"relevance: AUC of clip_score {area:.4f}"]
+    told += [f"{drawn} pairs that passed every rule were thinned out by concept balance"] if drawn else []
     table = Table(
         Column("rule", no_wrap=True, min_width=28),
         "planted",
@@ -97,7 +104,7 @@ def print_table(rows: Iterable[RuleScore], area: float | None) -> None:
         "hits",
         "precision",
         "recall",
-        caption=title,
+        caption="; ".join(told),
     )
     for row in rows:
         table.add_row(row.rule, *map(str, row[1:4]), f"{row.precision:.4f}", f"{row.recall:.4f}")
@@ -113,7 +120,7 @@ def main() -> int:
     ledger = [row for file in files for row in parquet.read_table(file, columns=COLUMNS).to_pylist()]
     truth = [json.loads(line) for line in args.truth.read_text(encoding="utf-8").splitlines()]
     rows = score(ledger, truth)
-    print_table(rows, relevance_area(ledger, truth))
+    print_table(rows, relevance_area(ledger, truth), sum(reason_of(row) in DRAWS for row in ledger))
     return 1 if failures(rows) else 0
 
 

@@ -75,7 +75,7 @@ class BalanceConcepts(Labelled):
             matched
             | f"{label}Count" >> beam.ParDo(CountUnit(self, rows.site)).with_output_types(bytes)
             | f"{label}Add" >> beam.CombineGlobally(AddVectors()).with_fanout(FANOUT)
-            | f"{label}Write" >> beam.Map(_write_counts, site=rows.site).with_output_types(tuple[str, str])
+            | f"{label}Write" >> beam.Map(write_counts, site=rows.site).with_output_types(tuple[str, str])
         )
         judging = beam.ParDo(JudgeUnit(self, rows.site), counts=AsSingleton(counts)).with_output_types(RowsRef)
         refs = matched | f"{label}Judge" >> judging
@@ -87,7 +87,7 @@ class BalanceConcepts(Labelled):
     def _solve(self, refs: PCollection, site: Site) -> PCollection:
         solved = (
             refs
-            | f"{self.label}Histogram" >> beam.Map(_histogram_of, site=site).with_output_types(bytes)
+            | f"{self.label}Histogram" >> beam.Map(histogram_of, site=site).with_output_types(bytes)
             | f"{self.label}AddHistograms" >> beam.CombineGlobally(AddVectors())
             | f"{self.label}Solve" >> beam.Map(_solved, target=self.target, site=site).with_output_types(float)
         )
@@ -239,7 +239,7 @@ def _matches_of(captions: list[bytes]) -> Matches:
     return Matches(np.frombuffer(b"".join(captions), np.int32), sizes.cumsum())
 
 
-def _write_counts(packed: bytes, site: Site) -> tuple[str, str]:
+def write_counts(packed: bytes, site: Site) -> tuple[str, str]:
     """URI and fingerprint of the counts: the name says the content, so whoever writes it writes the same."""
     counted = fingerprint(packed)
     uri, storage = join(site.output, "work", COUNTS, f"counts-{counted[:16]}.msgpack"), open_site(site)
@@ -248,7 +248,7 @@ def _write_counts(packed: bytes, site: Site) -> tuple[str, str]:
     return uri, counted
 
 
-def _histogram_of(ref: RowsRef, site: Site) -> bytes:
+def histogram_of(ref: RowsRef, site: Site) -> bytes:
     least = [min(t for _, t, _ in told) for _, told in told_rows(ref, site)]
     return pack_counts(histogram(np.array(least, np.float64)))
 
