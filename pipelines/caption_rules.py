@@ -28,6 +28,7 @@ MEASURES: dict[str, Measure] = {
     "near_copies": Measure("int64", "copies", "Rows around the picture that stays, exact copies aside"),
     "near_duplicate_of": Measure("string", "key", "Key of the like picture that was kept"),
     "near_distance": Measure("int64", "bits", "Bits of the perceptual hash that differ from the kept one's"),
+    "near_difference": Measure("double", "share", "Share of strong frequencies that differ from the kept one's"),
     "clip_score": Measure("double", "cosine", "Cosine of picture and caption"),
     "clip_truncated": Measure("int64", "0 or 1", "Whether the caption is longer than the model reads"),
     "concepts": Measure("int64", "entries", "Entries of the vocabulary that the caption names"),

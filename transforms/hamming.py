@@ -69,6 +69,20 @@ def pairs_between(left: Codes, right: Codes, distance: int) -> Iterator[Found]:
     yield from _search(left, right, 64, distance)
 
 
+def multiply_out(left: Found, right: Found) -> Iterator[Found]:
+    """Every number of a range of `left` with every one of the range of `right` at its side, in chunks.
+
+    Ranges are (starts, ends). Of a range with itself each pair once, no number with itself.
+    """
+    counts = left[1] - left[0]
+    which = np.repeat(np.arange(len(counts)), counts)
+    one = _ranges(left[0], counts)
+    same = (left[0] == right[0])[which]
+    starts, ends = np.where(same, one + 1, right[0][which]), right[1][which]
+    for part in _parts(ends - starts):
+        yield np.repeat(one[part], (ends - starts)[part]), _ranges(starts[part], (ends - starts)[part])
+
+
 def differing_bits(left: Codes, right: Codes) -> np.ndarray[Any, np.dtype[np.uint8]]:
     counts: np.ndarray[Any, np.dtype[np.uint8]] = np.bitwise_count(left ^ right)
     return counts

@@ -21,7 +21,7 @@ from configs.schema.caption import ImageRules, ReadRules
 from transforms.guarded_decoding import DecodeLimits, decode_guarded
 from transforms.image_quality import measure_content, measure_shape
 from transforms.loaded import Loaded
-from transforms.perceptual_hash import hash_likeness
+from transforms.perceptual_hash import hash_likeness, measure_look
 from transforms.picture_decoding import Pixels, check_size, decode_here, decode_jpeg
 from transforms.picture_headers import Header, PictureError, read_header, sniff_format
 from transforms.picture_suspicion import MANY_PIXELS, suspicion
@@ -110,7 +110,8 @@ def _measure_picture(
             pixels = decode(data, read.max_decode_pixels, limits)
             picture = replace(picture, pixels=hash_pixels(pixels), measures={**shape, **measure_content(pixels)})
             # Here and not in a step of its own: the pixels of a large picture are not passed on.
-            picture = replace(picture, likeness=hash_likeness(pixels)) if likeness else picture
+            if likeness:
+                picture = replace(picture, likeness=hash_likeness(pixels), look=measure_look(pixels))
     except PictureError as error:
         return replace(picture, failure=Failure(error.error, str(error), _place(picture.source))), None
     # A batch of 64 pictures at the pixel limit would hold 17 GB.

@@ -11,7 +11,7 @@ from hypothesis import given
 from tests.transforms.random_samples import SAMPLES
 from transforms import records
 from transforms.fingerprints import digest
-from transforms.perceptual_hash import hash_likeness
+from transforms.perceptual_hash import LOOK_BYTES, hash_likeness, measure_look
 from transforms.pictures import hash_pixels
 from transforms.records import (
     Drop,
@@ -30,7 +30,7 @@ from transforms.records import (
 )
 
 STRUCTS = [v for v in vars(records).values() if isinstance(v, type) and issubclass(v, msgspec.Struct)]
-HASHES = {(Picture, "sha256"), (Picture, "pixels"), (Picture, "likeness")}
+HASHES = {(Picture, "sha256"), (Picture, "pixels"), (Picture, "likeness"), (Picture, "look")}
 """The only bytes a record may hold."""
 PICTURE = Picture(Span("a.tar", 512, 900, "tar", "1.jpg"))
 DROP = Drop("image_too_small", 63, 200)
@@ -77,6 +77,7 @@ def test_law_1_the_bytes_a_record_holds_are_hashes():
     assert len(hash_pixels(np.zeros((300, 300, 3), np.uint8))) == 16
     assert len(digest(b"x" * 90_000)) == 16
     assert len(hash_likeness(np.zeros((300, 300, 3), np.uint8))) == 8
+    assert len(measure_look(np.zeros((300, 300, 3), np.uint8))) == LOOK_BYTES == 98
 
 
 @pytest.mark.parametrize("struct", STRUCTS)

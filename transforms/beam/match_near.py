@@ -15,14 +15,8 @@ import msgspec
 from apache_beam.pvalue import PCollection
 
 from transforms.beam.match import Match
-from transforms.near_duplicates import (
-    Near,
-    NearDuplicates,
-    choose_stars,
-    collapse_rows,
-    near_in_bucket,
-    spread_hashes,
-)
+from transforms.near_duplicates import NearDuplicates, choose_stars, collapse_rows
+from transforms.near_pairs import Near, Within, near_in_bucket, spread_hashes
 
 
 @dataclass(frozen=True)
@@ -31,15 +25,15 @@ class MatchNear(Match):
 
     def _offered(self, packed: PCollection, witnesses: PCollection) -> PCollection:
         """The packed rows, and beside them what the hashes that are near others are told."""
-        label, distance, buckets = self.label, self.matcher.distance, self.buckets
+        label, within, buckets = self.label, self.matcher.within, self.buckets
         spreading = beam.FlatMap(_spread, self.matcher, buckets).with_output_types(tuple[int, bytes])
-        finding = beam.FlatMap(_found, distance, buckets).with_output_types(tuple[int, bytes])
+        finding = beam.FlatMap(_found, within, buckets).with_output_types(tuple[int, bytes])
         choosing = beam.FlatMap(_chosen, buckets).with_output_types(tuple[int, bytes])
         stars = (
             packed
-            | f"{label}Hashes" >> beam.GroupByKey()  # shuffle: the packed rows, 16 bytes and a key each
+            | f"{label}Hashes" >> beam.GroupByKey()  # shuffle: the packed rows, 120 bytes and a key each
             | f"{label}Spread" >> spreading
-            | f"{label}Bands" >> beam.GroupByKey()  # shuffle: 24 bytes and a key for each hash and band
+            | f"{label}Bands" >> beam.GroupByKey()  # shuffle: 120 bytes and a key for each hash and band
             | f"{label}Near" >> finding
             | f"{label}Pairs" >> beam.GroupByKey()  # shuffle: near hashes and their pairs, to one place
             | f"{label}Choose" >> choosing
@@ -48,11 +42,11 @@ class MatchNear(Match):
 
 
 def _spread(bucket: tuple[int, Iterable[bytes]], matcher: NearDuplicates, buckets: int) -> Iterator[tuple[int, bytes]]:
-    yield from spread_hashes(collapse_rows(bucket[1], matcher), matcher.distance, buckets)
+    yield from spread_hashes(collapse_rows(bucket[1], matcher), matcher.within.distance, buckets)
 
 
-def _found(bucket: tuple[int, Iterable[bytes]], distance: int, buckets: int) -> Iterator[tuple[int, bytes]]:
-    near = near_in_bucket(bucket[0], bucket[1], distance, buckets)
+def _found(bucket: tuple[int, Iterable[bytes]], within: Within, buckets: int) -> Iterator[tuple[int, bytes]]:
+    near = near_in_bucket(bucket[0], bucket[1], within, buckets)
     if near.left:
         yield 0, msgspec.msgpack.encode(near)
 
