@@ -3,7 +3,7 @@
 From a large pool of pairs, first simple heuristics: pictures of too low a resolution, of a solid colour, captions out
 of length bounds, repeated pictures, the same or nearly. Then relevance: pairs whose CLIP score is below 0.3 go.
 Then concept balance: captions of concepts that the pool has in plenty are thinned out, rare ones stay.
-(Factual recaptioning follows in a later step of the same file.)
+Last factual recaptioning: what the noisy originals say is kept and enriched, and the final texts mix both.
 
 The order of the steps is this file; the numbers are configs/schema/caption.py; the rules are transforms/.
 Left out on purpose: all input and output (pipelines/run.py).
@@ -11,12 +11,17 @@ Left out on purpose: all input and output (pipelines/run.py).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from apache_beam.pvalue import PCollection
 
 from classifiers.clip import ClipScorer
 from configs.schema.caption import CaptionConfig
+from recaption.asking import add_reply, ask_recaption, question_of
+from recaption.checker import RecaptionChecker, add_check, ask_check
+from recaption.local_model import LocalCaptioner
+from recaption.openai_server import ServerCaptioner
 from transforms.beam.count_concepts import BalanceConcepts, VocabularyFile
 from transforms.beam.match import Match
 from transforms.beam.match_near import MatchNear
@@ -32,6 +37,7 @@ from transforms.caption_pairs import (
     mark_duplicates,
     mark_irrelevant,
     mark_near_duplicates,
+    mark_recaption,
     mark_unsound,
     scan_reads,
     scan_steps,
@@ -59,6 +65,10 @@ def build(units: PCollection, cfg: CaptionConfig, site: Site, buckets: int) -> R
         rows = rows | "KeepRelevant" >> Keep(partial(mark_irrelevant, cfg=cfg))
     if cfg.concepts.enabled:
         rows = balance_concepts(rows, cfg)
+    if cfg.recaption.enabled:
+        rows = rows | "Recaption" >> ask_captioner(cfg)
+        rows = rows | "RecaptionCheck" >> check_recaptions(cfg)
+        rows = rows | "KeepFactual" >> Keep(partial(mark_recaption, cfg=cfg))
     return rows
 
 
@@ -78,17 +88,40 @@ def concepts_fingerprint(cfg: CaptionConfig) -> str:
 
 def models_fingerprint(cfg: CaptionConfig) -> str:
     """What the models are known by; empty where none runs. Raises ModelError for local weights that are not there."""
-    return ClipScorer(cfg.relevance).fingerprint() if cfg.relevance.enabled else ""
+    found = [ClipScorer(cfg.relevance).fingerprint()] if cfg.relevance.enabled else []
+    return "+".join(found + ([captioner_of(cfg).fingerprint()] if cfg.recaption.enabled else []))
 
 
 def check_models(cfg: CaptionConfig) -> None:
     """Raises ModelError, before anything is read, where this machine cannot run what the config asks for."""
     if cfg.relevance.enabled:
         ClipScorer(cfg.relevance).check_installed()
+    if cfg.recaption.enabled:
+        captioner_of(cfg).check_installed()
 
 
 def score_relevance(cfg: CaptionConfig) -> Visit:
-    """The step that runs the model, and the only one that asks for an accelerator."""
+    """The first of the steps that run a model; none but these asks for an accelerator."""
     rules = cfg.relevance
     hints = {"accelerator": rules.accelerator} if rules.accelerator else {}
     return Visit(ClipScorer(rules), ask_relevance, apply_scores, rules.batch_size, cfg.read.max_decode_pixels, hints)
+
+
+def captioner_of(cfg: CaptionConfig) -> ServerCaptioner | LocalCaptioner:
+    rules = cfg.recaption.captioner
+    return ServerCaptioner(rules) if rules.backend == "server" else LocalCaptioner(rules)
+
+
+def ask_captioner(cfg: CaptionConfig) -> Visit:
+    rules, pixels = cfg.recaption, cfg.read.max_decode_pixels
+    accelerator = rules.captioner.local.accelerator if rules.captioner.backend == "local" else ""
+    hints = {"accelerator": accelerator} if accelerator else {}
+    return Visit(captioner_of(cfg), ask_recaption, add_reply, rules.batch_size, pixels, hints, question_of)
+
+
+def check_recaptions(cfg: CaptionConfig) -> Visit:
+    """What the refined texts are judged by: the guard's measures, and the score by the relevance step's model."""
+    checker = RecaptionChecker(cfg.recaption.guard, ClipScorer(cfg.relevance) if cfg.relevance.enabled else None)
+    hints = {"accelerator": cfg.relevance.accelerator} if cfg.relevance.enabled and cfg.relevance.accelerator else {}
+    visit = Visit(checker, ask_check, add_check, cfg.relevance.batch_size, cfg.read.max_decode_pixels, hints)
+    return replace(visit, looks=cfg.relevance.enabled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.recaption_rules import CHARTED, RECAPTION_MEASURES, RECAPTION_RULES
 from pipelines.report_spec import ReportSpec, RuleSpec
 from transforms.ledger import Measure
 
@@ -35,6 +36,7 @@ MEASURES: dict[str, Measure] = {
     "concept_t": Measure("double", "t", "The t above which one of these entries lets the caption stay"),
     "concept": Measure("string", "entry", "That entry"),
     "concept_limit": Measure("double", "t", "The t that was solved for the wanted number of samples"),
+    **RECAPTION_MEASURES,
 }
 
 RULES = [
@@ -129,11 +131,14 @@ RULES = [
     ),
 ]
 
+HIDDEN = frozenset({"duplicate_of", "near_duplicate_of", "clip_truncated", "concept", "concept_limit"})
+
 REPORT = ReportSpec(
     "Image–caption pairs",
     RULES,
     MEASURES,
     clusters="duplicate_of",
     shared_text="caption_pictures",
-    hidden=frozenset({"duplicate_of", "near_duplicate_of", "clip_truncated", "concept", "concept_limit"}),
+    hidden=HIDDEN | (RECAPTION_MEASURES.keys() - CHARTED),
+    text_rules=RECAPTION_RULES,
 )

@@ -46,10 +46,11 @@ class TooManyFailures(RunError):
 
 
 # The last line of a traceback that a runner hands over as text, for the errors that are the user's to mend.
-_TOLD = "ModelError|VocabularyError|StoreUnavailable|OSError|PermissionError|FileNotFoundError"
+_TOLD = "ModelError|VocabularyError|CaptionerDown|StoreUnavailable|OSError|PermissionError|FileNotFoundError"
 _FROM_WORKER = re.compile(
     rf"^(?:.*Caused by: )?(?:[\w.]+\.)?({_TOLD}): (.*?)(?: \[while running '.*'\])?$", re.MULTILINE
 )
+_WHERE = re.compile(r" \[while running '[^']*'\]$")
 _LOST = {
     "a worker process ended, killed or out of memory": (
         "Channel closed prematurely",  # the in-process runner, and the next
@@ -72,7 +73,7 @@ def explain_stop(error: BaseException) -> Stopped | None:
     The in-process runner raises the worker's own exception; with more workers it is a RuntimeError of traceback text.
     """
     if isinstance(error, (OSError, ModelError, VocabularyError)):
-        return Stopped(f"{type(error).__name__}: {error}; the same command resumes")
+        return Stopped(f"{type(error).__name__}: {_WHERE.sub('', str(error))}; the same command resumes")
     if not isinstance(error, RuntimeError):
         return None
     for loss, words in _LOST.items():

@@ -69,9 +69,7 @@ def build_report(
     unknown = sorted({rule.measure for rule in spec.rules} - set(spec.measures))
     if unknown:
         raise ValueError(f"report: expected every rule's measure among {sorted(spec.measures)}, found {unknown}")
-    if manifest is None:
-        with storage.open(f"{out_uri.rstrip('/')}/manifest.json") as file:
-            manifest = parse_manifest(file.read())
+    manifest = manifest or _read_manifest(out_uri)
     thumbnails = Thumbnails(fetch, options.thumbnail_side, options.picture_bytes, expect)
     with open_ledger(out_uri, storage, options.memory, held=True) as ledger:
         html = format_report(
@@ -84,6 +82,11 @@ def build_report(
             balance=_balance(out_uri, manifest),
         )
     storage.write(f"{out_uri.rstrip('/')}/report.html", html.encode("utf-8"))
+
+
+def _read_manifest(out_uri: str) -> Manifest:
+    with storage_for(out_uri).open(f"{out_uri.rstrip('/')}/manifest.json") as file:
+        return parse_manifest(file.read())
 
 
 def _balance(out_uri: str, manifest: Manifest) -> Summary | None:

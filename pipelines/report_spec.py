@@ -27,6 +27,8 @@ class RuleSpec:
     meaning: str = ""
     limit: float | None = None
     """A limit that is no setting (one frame, one copy); it wins, and `limit_key` then only names the section."""
+    negated: bool = False
+    """Whether the setting says how far below zero the measure may lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class ReportSpec:
     """The whole-number measure of how many pictures share a text; empty: no section on shared texts."""
     hidden: frozenset[str] = field(default_factory=frozenset)
     """Measures that deserve no histogram of their own."""
+    text_rules: list[RuleSpec] = field(default_factory=list)
+    """Rules on refined texts, which drop no row; none: no section on recaptions."""
 
 
 def limit_of(rule: RuleSpec, config: Mapping[str, Any]) -> float | None:
@@ -49,7 +53,9 @@ def limit_of(rule: RuleSpec, config: Mapping[str, Any]) -> float | None:
     if rule.limit is not None or not rule.limit_key:
         return rule.limit
     found = _lookup(config, rule.limit_key)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return -float(found) if rule.negated else float(found)
 
 
 def is_enabled(rule: RuleSpec, config: Mapping[str, Any]) -> bool:

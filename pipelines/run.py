@@ -30,6 +30,7 @@ from pipelines.errors import TooManyFailures, explain_stop, was_interrupted
 from pipelines.finish import finish_output, read_manifest
 from pipelines.lock import OutputLock
 from pipelines.progress import Progress
+from pipelines.recaption_sums import sum_recaptions
 from pipelines.runners import is_local, pipeline_for
 from transforms.beam.coders import register_coders
 from transforms.beam.count_concepts import CONCEPTS, MATCHES
@@ -144,8 +145,8 @@ def run_pipeline(units: list[Unit], request: Request, site: Site) -> Outcome:
 def stages_of(cfg: CaptionConfig) -> list[str]:
     """Folders of sidecars in the order in which a run fills them."""
     balance = [MATCHES, CONCEPTS, *([LIMIT] if cfg.concepts.target else [])]
-    optional = [*(["clip"] if cfg.relevance.enabled else []), *(balance if cfg.concepts.enabled else [])]
-    return ["scan", *optional, "kept"]
+    scored, asked = ["clip"] * cfg.relevance.enabled, ["recaption", "recaption_check"] * cfg.recaption.enabled
+    return ["scan", *scored, *(balance if cfg.concepts.enabled else []), *asked, "kept"]
 
 
 def build_run(pipeline: beam.Pipeline, units: list[Unit], cfg: CaptionConfig, site: Site) -> PCollection:
@@ -173,7 +174,7 @@ def make_manifest(outcome: Outcome, units: list[Unit], cfg: CaptionConfig, made_
         format=FORMAT,
         pipeline="caption",
         shards=[shard.info for shard in outcome.shards],
-        counts=sum_counts(tallies),
+        counts=sum_counts(tallies) | _sum_texts(tallies, cfg),
         fingerprint=made_by,
         config=cfg.model_dump(mode="json"),
         inputs=[
@@ -202,6 +203,10 @@ def sum_counts(tallies: Sequence[Tally]) -> dict[str, Any]:
         "dropped": dict(sorted(dropped.items())),
         "failed": dict(sorted(failed.items())),
     }
+
+
+def _sum_texts(tallies: Sequence[Tally], cfg: CaptionConfig) -> dict[str, Any]:
+    return {"recaption": sum_recaptions(tallies, cfg.recaption.captioner)} if cfg.recaption.enabled else {}
 
 
 def sum_seconds(parts: Iterable[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:

@@ -15,8 +15,8 @@ import numpy as np
 from pipelines.checks import Problem, differ
 from pipelines.ledger import LedgerRow, open_ledger, samples_by_unit, unit_of_file
 from transforms.fingerprints import digest
-from transforms.ledger import chosen_caption
 from transforms.planning import plan_shards
+from transforms.recaptions import shown_text
 from transforms.records import Sample, pictures
 from transforms.shards import Manifest
 
@@ -25,6 +25,7 @@ KEY = 16
 Digests = np.ndarray[Any, np.dtype[np.uint8]]
 COUNT_BY_FATE = "SELECT fate, coalesce(error, rule, ''), count(*) FROM ledger GROUP BY ALL ORDER BY ALL"
 COUNT_BY_UNIT = "SELECT source, part, count(*), count(*) FILTER (fate = 'kept'), max(position) FROM ledger GROUP BY ALL"
+RECAPTIONS = "SELECT recaption_rule, count(*) FROM ledger WHERE fate = 'kept' AND recaption IS NOT NULL GROUP BY 1"
 TWICE = 'SELECT "key", count(*) FROM ledger GROUP BY "key" HAVING count(*) > 1 ORDER BY "key"'
 
 
@@ -58,6 +59,12 @@ def check_counts(manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> I
         place = f"ledger, {fate} {why}".rstrip()
         yield from differ(place, f"{stated.get((fate, why), 0)} rows", f"{found.get((fate, why), 0)} rows")
     yield from _check_units(manifest, connection)
+    if stated_texts := counts.get("recaption"):
+        by_rule = dict(connection.execute(RECAPTIONS).fetchall())
+        told = {None: stated_texts["accepted"], **stated_texts["turned_away"]}
+        for why in sorted({*told, *by_rule}, key=str):
+            place = f"ledger, recaptions {why or 'accepted'}"
+            yield from differ(place, f"{told.get(why, 0)} rows", f"{by_rule.get(why, 0)} rows")
 
 
 def _check_units(manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
@@ -127,9 +134,9 @@ def _kept(output: str, ledger: Sequence[str]) -> Iterator[LedgerRow]:
 
 
 def _content(sample: Sample) -> bytes:
-    caption = chosen_caption(sample)
+    text = shown_text(sample)
     shown = [picture.sha256 for picture in pictures(sample) if picture.drop is None and picture.failure is None]
-    return content_digest(shown, caption.value.encode() if caption else b"")
+    return content_digest(shown, text.value.encode() if text else b"")
 
 
 def _key_at(kept: Iterator[LedgerRow], order: np.ndarray[Any, np.dtype[np.int64]], rank: int) -> str:

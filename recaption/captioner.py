@@ -7,16 +7,16 @@ original stays. What no row can be blamed for stops the run:
     CaptionerDown       nobody listens at the address after all attempts, or `most_unanswered` rows in a row got
                         no answer although each was asked `attempts` times
 
-The border is drawn there because a refusal is final: it lies in the sidecar and a resumed run does not ask again. A
-single row that always gets a 500 is a poisoned row; sixteen in a row are a server that fell over, as StoreUnavailable
-is a store that did.
+The border is drawn there because a refusal is final once its unit's sidecar is whole: no run asks again. A single row
+that always gets a 500 is a poisoned row; sixteen in a row are a server that fell over, as StoreUnavailable is a store
+that did.
 Left out on purpose: the two back-ends (openai_server.py, local_model.py); what is wrong with a text (fact_guard.py).
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -24,8 +24,8 @@ import numpy as np
 from PIL import Image
 
 from classifiers.clip import open_picture
+from configs.schema.recaption import CaptionerRules
 from recaption.prompting import Prompt
-from recaption.rules import CaptionerRules
 from transforms.fingerprints import fingerprint
 from transforms.records import Failure
 
@@ -45,6 +45,9 @@ UNANSWERED: frozenset[str] = frozenset({"CaptionerTimeout", "CaptionerUnavailabl
 
 class CaptionerDown(OSError):
     """The captioner does not answer at all, after all retries. Stops the run; the same command resumes it."""
+
+    answered: Mapping[int, Reply] = {}
+    """Answers that others of the same batch had got by then, by their place in it."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -101,6 +104,12 @@ class Captioner(Protocol):
 def parse_reply(value: Any) -> Reply:
     """A reply from the plain values that msgpack made of it. Raises msgspec.ValidationError."""
     return msgspec.convert(value, Answer | Refusal)
+
+
+def is_answered(value: Any) -> bool:
+    """Whether a reply, or its msgpack values, is one that the same server would give again."""
+    reply = value if isinstance(value, (Answer, Refusal)) else parse_reply(value)
+    return not (isinstance(reply, Refusal) and reply.error in UNANSWERED)
 
 
 def answer_fingerprint(rules: CaptionerRules, prompts: Sequence[Prompt], weights: str = "") -> str:

@@ -12,9 +12,10 @@ from typing import Literal
 
 import msgspec
 
-from recaption.mixing import ROLE, originals_of, refined_text
 from recaption.noise import find_noise
-from transforms.records import Recipe, Sample, Span, Text, pictures, texts
+from transforms.ledger import recaption_of
+from transforms.recaptions import originals_of, refined_text
+from transforms.records import Recipe, Sample, Span, Text, pictures
 
 
 class TrainingPair(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ class OpenCase(msgspec.Struct, frozen=True):
 def measure_hardness(sample: Sample) -> float:
     """0..3: 1 where the captioner's text was rejected, plus the share f / (f + 3) of f facts to keep, plus the share of
     the originals' characters that is noise to leave out."""
-    found = _reply(sample)
+    found = recaption_of(sample)
     wrong = found is not None and found.drop is not None
     facts = int(found.measures.get("facts", 0)) if found is not None else 0
     original = " ".join(originals_of(sample))
@@ -70,7 +71,7 @@ def open_cases(samples: Iterable[Sample], corrections: Mapping[str, str] | None 
     """What is worth correcting, the hardest first; a row that got no answer is nobody's mistake."""
     found = []
     for sample in samples:
-        reply = _reply(sample) if sample.alive and sample.key not in (corrections or {}) else None
+        reply = recaption_of(sample) if sample.alive and sample.key not in (corrections or {}) else None
         if reply is not None and reply.drop is not None and "error" not in reply.measures:
             hardness = measure_hardness(sample)
             found.append(OpenCase(sample.key, originals_of(sample), reply.value, _mistake(reply), hardness))
@@ -78,7 +79,7 @@ def open_cases(samples: Iterable[Sample], corrections: Mapping[str, str] | None 
 
 
 def _pair(sample: Sample, correction: str | None) -> Iterator[TrainingPair]:
-    reply, accepted = _reply(sample), refined_text(sample)
+    reply, accepted = recaption_of(sample), refined_text(sample)
     target = correction.strip() if correction is not None else accepted.value if accepted else ""
     if reply is None or not target or not pictures(sample):
         return
@@ -94,10 +95,6 @@ def _pair(sample: Sample, correction: str | None) -> Iterator[TrainingPair]:
         _mistake(reply) if differs else "",
         reply.value if differs else "",
     )
-
-
-def _reply(sample: Sample) -> Text | None:
-    return next(iter(texts(sample, ROLE)), None)
 
 
 def _mistake(text: Text) -> str:

@@ -1,20 +1,20 @@
-"""Fact guard: what is measured on a refined text against its original, and the rules that turn it away.
+"""Fact guard: what is measured on a refined text against its original.
 
 Facts of the original must survive; names, places, dates, numbers, quantities and quotes that the refined text adds must
 be supported by evidence (OCR, other captions), or, for what a picture can show, by a higher CLIP score. The measures
 are stored, so a limit can be moved and decided again without a model (law 3).
-Left out on purpose: asking another model whether the text is true.
+Left out on purpose: the rules on these measures (transforms/recaptions.py); asking another model what is true.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from configs.schema.recaption import GuardRules
 from recaption.captioner import Answer
 from recaption.facts import Fact, added_facts, find_facts, lost_facts, strip_quotes
 from recaption.names import words_of
 from recaption.noise import find_noise, strip_noise
-from recaption.rules import GuardRules
 from recaption.text_faults import (
     SURE,
     ends_well,
@@ -25,8 +25,7 @@ from recaption.text_faults import (
     wrong_language,
 )
 from transforms.caption_quality import measure_language, strip_caption
-from transforms.limits import check_above, check_below
-from transforms.records import Drop, Measures, Text
+from transforms.records import Measures
 
 LISTED_CHARACTERS = 300
 """Of the facts listed in a measure for the reader of a report."""
@@ -96,86 +95,3 @@ def _added_noise(text: str, evidence: Sequence[str]) -> list[str]:
 
 def _listed(facts: Sequence[Fact]) -> str:
     return "; ".join(map(str, facts))[:LISTED_CHARACTERS]
-
-
-def check_recaption(text: Text, rules: GuardRules) -> Drop | None:
-    """The first rule that fires on a text with `measure_recaption`'s measures; a value at its limit stays."""
-    return next((drop for check in CHECKS if (drop := check(text, rules))), None)
-
-
-def check_empty(text: Text, rules: GuardRules) -> Drop | None:
-    return check_below(text, "characters", 1, "recaption_empty")
-
-
-def check_refusal(text: Text, rules: GuardRules) -> Drop | None:
-    return check_above(text, "refusal", 0, "recaption_refusal")
-
-
-def check_boilerplate(text: Text, rules: GuardRules) -> Drop | None:
-    return check_above(text, "boilerplate", 0, "recaption_boilerplate")
-
-
-def check_language(text: Text, rules: GuardRules) -> Drop | None:
-    found = text.measures.get("wrong_language")
-    return Drop("recaption_language", 1, 0, str(found)) if found else None
-
-
-def check_repetition(text: Text, rules: GuardRules) -> Drop | None:
-    return check_above(text, "repeated_phrases", rules.max_repeated_phrases, "recaption_repetition")
-
-
-def check_cut(text: Text, rules: GuardRules) -> Drop | None:
-    return check_above(text, "cut", 0, "recaption_truncated")
-
-
-def check_too_short(text: Text, rules: GuardRules) -> Drop | None:
-    return check_below(text, "characters", rules.min_characters, "recaption_too_short")
-
-
-def check_too_long(text: Text, rules: GuardRules) -> Drop | None:
-    return check_above(text, "characters", rules.max_characters, "recaption_too_long")
-
-
-def check_noise(text: Text, rules: GuardRules) -> Drop | None:
-    return check_above(text, "noise", 0, "recaption_noise")
-
-
-def check_fact_lost(text: Text, rules: GuardRules) -> Drop | None:
-    drop = check_above(text, "facts_lost", rules.max_facts_lost, "recaption_fact_lost")
-    return _with_detail(drop, text, "lost")
-
-
-def check_fact_added(text: Text, rules: GuardRules) -> Drop | None:
-    """Facts that nothing written supports; quotes and numbers stand where the picture fits the text better."""
-    bare, visible, change = (text.measures.get(n) for n in ("facts_unsupported", "facts_visible", "clip_change"))
-    if not isinstance(bare, int) or not isinstance(visible, int):
-        return None
-    risen = isinstance(change, (int, float)) and change >= rules.clip_support
-    left = bare - visible if risen else bare
-    if left <= rules.max_facts_unsupported:
-        return None
-    return Drop("recaption_fact_unsupported", left, rules.max_facts_unsupported, str(text.measures["unsupported"]))
-
-
-def check_clip_drop(text: Text, rules: GuardRules) -> Drop | None:
-    return check_below(text, "clip_change", -rules.max_clip_drop, "recaption_clip_drop")
-
-
-def _with_detail(drop: Drop | None, text: Text, measure: str) -> Drop | None:
-    return drop and Drop(drop.rule, drop.value, drop.limit, str(text.measures.get(measure, "")))
-
-
-CHECKS: tuple[Callable[[Text, GuardRules], Drop | None], ...] = (
-    check_empty,
-    check_refusal,
-    check_boilerplate,
-    check_repetition,
-    check_language,
-    check_noise,
-    check_cut,
-    check_too_short,
-    check_too_long,
-    check_fact_lost,
-    check_fact_added,
-    check_clip_drop,
-)

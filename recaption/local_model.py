@@ -11,14 +11,14 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from classifiers.devices import find_device
 from classifiers.errors import ModelError
+from configs.schema.recaption import CaptionerRules
 from recaption.captioner import Answer, Refusal, Reply, Request, answer_fingerprint, shown_picture
 from recaption.chat_replies import strip_thinking
 from recaption.prompting import choose_prompt, load_prompts
-from recaption.rules import CaptionerRules
 from transforms.fingerprints import file_digest, fingerprint
 from transforms.loaded import batched
 
@@ -34,6 +34,8 @@ class LocalCaptioner:
 
     rules: CaptionerRules
     name: str = "recaption"
+    rows_alone: ClassVar[bool] = False
+    """Another batch pads other rows along: an answer is worth something in its own batch only."""
     _network: _Network | None = field(default=None, init=False, repr=False, compare=False)
     _weights: str = field(default="", init=False, repr=False, compare=False)
 

@@ -17,15 +17,17 @@ import os
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
 from classifiers.errors import ModelError
+from configs.schema.recaption import CaptionerRules
 from recaption.captioner import (
     UNANSWERED,
     CaptionerDown,
@@ -34,10 +36,10 @@ from recaption.captioner import (
     Request,
     answer_fingerprint,
     encode_picture,
+    is_answered,
 )
 from recaption.chat_replies import explain_status, parse_chat_reply, parse_retry_after
 from recaption.prompting import choose_prompt, load_prompts
-from recaption.rules import CaptionerRules
 
 PASSING = {408, 425, 429}
 """Besides 5xx: a time-out, and requests that came too early or too often."""
@@ -52,6 +54,8 @@ class ServerCaptioner:
 
     rules: CaptionerRules
     name: str = "recaption"
+    rows_alone: ClassVar[bool] = True
+    """An answer depends on nothing but its own request: one that was given once need not be asked for again."""
     _line: _Line | None = field(default=None, init=False, repr=False, compare=False)
 
     def check_installed(self) -> None:
@@ -70,12 +74,16 @@ class ServerCaptioner:
                 line.close()
                 raise
             self._line = line
+            weakref.finalize(self, line.close)  # a worker drops its model without a word
 
     def predict(self, batch: Sequence[Request]) -> list[Reply]:
         """A reply for each request, in order. Raises CaptionerDown and ModelError, see captioner.py."""
         if self._line is None:
             raise ModelError(f"{self.name}: expected load() before predict()")
         return self._line.ask_all(batch)
+
+    def is_final(self, reply: Any) -> bool:
+        return is_answered(reply)
 
     def close(self) -> None:
         if self._line is not None:
@@ -146,7 +154,11 @@ class _Line:
             for future in asked:
                 future.cancel()
             wait(asked)
-            raise next((e for e in errors if not isinstance(e, CancelledError)), errors[0])  # type: ignore[misc]
+            cause = next((e for e in errors if not isinstance(e, CancelledError)), errors[0])
+            if isinstance(cause, CaptionerDown):
+                told = {n: f.result() for n, f in enumerate(asked) if not f.cancelled() and f.exception() is None}
+                cause.answered = {place: reply for place, reply in told.items() if is_answered(reply)}
+            raise cause  # type: ignore[misc]
         return [future.result() for future in asked]
 
     def _ask(self, request: Request, stop: threading.Event) -> Reply:

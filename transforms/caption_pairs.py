@@ -23,6 +23,7 @@ from transforms.loaded import Loaded, Step
 from transforms.matching import match_in_memory
 from transforms.near_duplicates import NEAR_MEASURES, NearDuplicates, check_near_duplicate
 from transforms.pictures import measure_pictures
+from transforms.recaptions import judge_again, judge_recaption, without_recaption
 from transforms.records import Sample, texts
 from transforms.relevance import PairScores, captions_to_score, check_relevance, mark_scores
 from transforms.shared_captions import check_boilerplate
@@ -84,14 +85,29 @@ def concept_t(cfg: CaptionConfig) -> float | None:
     return None if cfg.concepts.target else cfg.concepts.t
 
 
+def mark_recaption(sample: Sample, cfg: CaptionConfig) -> Sample:
+    return judge_recaption(sample, cfg.recaption, cfg.seed)
+
+
 def decide_again(
     samples: Sequence[Sample], units: Sequence[int], cfg: CaptionConfig, vocabulary: Vocabulary | None = None
 ) -> list[Sample]:
     """The fates of measured rows under another config, by the same rules in the same order, without a picture.
 
     `units[i]` is the unit of `samples[i]`; `vocabulary` is read from where the config has it if None. A row that
-    reaches relevance without a score is kept and carries the measure `unscored`: only a run can tell.
+    reaches relevance without a score is kept and carries the measure `unscored`, one that would have to be recaptioned
+    `unasked`: only a run can tell.
     """
+    decided = _decide_pairs(samples, units, cfg, vocabulary)
+    if not cfg.recaption.enabled:
+        return decided
+    return [judge_again(old, new, cfg.recaption, cfg.seed) for old, new in zip(samples, decided, strict=True)]
+
+
+def _decide_pairs(
+    samples: Sequence[Sample], units: Sequence[int], cfg: CaptionConfig, vocabulary: Vocabulary | None
+) -> list[Sample]:
+    """All but the refined texts, which no earlier rule may see."""
     sound = [mark_unsound(_forget(sample), cfg) for sample in samples]
     unique = match_in_memory(sound, ExactDuplicates(cfg.duplicates), units)
     marked = [mark_duplicates(sample, cfg) for sample in unique]
@@ -105,7 +121,7 @@ def decide_again(
 def _forget(sample: Sample) -> Sample:
     told = {"copies", "duplicate_of", LIMIT, *NEAR_MEASURES}
     measures = {name: value for name, value in sample.measures.items() if name not in told}
-    return forget_concepts(replace(forget_fate(sample), measures=measures))
+    return without_recaption(forget_concepts(replace(forget_fate(sample), measures=measures)))
 
 
 def _decide_concepts(samples: list[Sample], cfg: CaptionConfig, vocabulary: Vocabulary | None) -> list[Sample]:

@@ -15,6 +15,9 @@ import pyarrow as pa
 
 from transforms.records import Piece, Sample, Span, Text, decode_sample, encode_sample, pictures, texts
 
+ROLE = "recaption"
+"""Role of a refined text (transforms/recaptions.py)."""
+
 
 class Measure(msgspec.Struct, frozen=True):
     """What a measured number is: its column type, its unit, and one sentence for people."""
@@ -68,10 +71,11 @@ def ledger_name(unit: int) -> str:
 
 
 def format_row(sample: Sample, measures: Mapping[str, Measure]) -> dict[str, Any]:
-    """One ledger row. Measures come from the sample, its first picture and its chosen caption, in that order."""
+    """One ledger row. Measures come from the sample, its first picture and its chosen caption, in that order; those of
+    its refined text stand under `recaption_…`, beside the text and what marked it."""
     picture = next(iter(pictures(sample)), None)
     caption = chosen_caption(sample)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = _recaption_columns(recaption_of(sample))
     for part in (caption, picture, sample):
         found.update(part.measures if part is not None else {})
     return {
@@ -97,6 +101,20 @@ def chosen_caption(sample: Sample) -> Text | None:
     """The caption that goes out: the first one no rule has marked; of a dropped sample, its first caption."""
     found = texts(sample)
     return next((text for text in found if text.drop is None), found[0] if found else None)
+
+
+def recaption_of(sample: Sample) -> Text | None:
+    """The refined text, accepted or not; None where nobody was asked."""
+    return next(iter(texts(sample, ROLE)), None)
+
+
+def _recaption_columns(text: Text | None) -> dict[str, Any]:
+    if text is None:
+        return {}
+    columns: dict[str, Any] = {f"{ROLE}_{name}": value for name, value in text.measures.items()}
+    if text.drop is not None:
+        columns |= {f"{ROLE}_{name}": getattr(text.drop, name) for name in ("rule", "value", "limit", "detail")}
+    return columns | {ROLE: text.value}
 
 
 def _fate_columns(sample: Sample) -> dict[str, Any]:

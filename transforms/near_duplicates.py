@@ -2,8 +2,8 @@
 
 Rows are taken in order of preference. One whose perceptual hash is within `max_distance` bits of a row already kept,
 and whose look differs from its by at most `max_difference`, is a near copy and goes: a copy of the kept row most like
-it among those preferred to it. So a chain of small changes never joins unlike pictures: who goes is near the one named as
-kept, and no two that stay are near each other. The answer depends on hashes, looks, sizes, captions and keys
+it among those preferred to it. So a chain of small changes never joins unlike pictures: who goes is near the one named
+as kept, and no two that stay are near each other. The answer depends on hashes, looks, sizes, captions and keys
 alone, never on the order rows are met in; connected components, which would join chains, are not needed.
 Rows of one hash and look meet as they do for any Matcher; different ones meet in bands of the hash that they share.
 Left out on purpose: rows of several pictures, copies that only embeddings can see (mirrored, heavily cropped).

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from configs.schema.recaption import RecaptionRules
 from configs.schema.strict import Strict
 
 
@@ -182,6 +183,7 @@ class CaptionConfig(Strict):
     near_duplicates: NearDuplicateRules = NearDuplicateRules()
     relevance: RelevanceRules = RelevanceRules()
     concepts: ConceptRules = ConceptRules()
+    recaption: RecaptionRules = RecaptionRules()
     output: OutputRules = OutputRules()
 
     @model_validator(mode="after")

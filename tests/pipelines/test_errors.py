@@ -4,6 +4,7 @@ import pytest
 
 from classifiers.errors import ModelError
 from pipelines.errors import explain_stop
+from recaption.captioner import CaptionerDown
 from transforms.storage import StoreUnavailable
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1, in process\n'
@@ -17,6 +18,8 @@ FLINK = "Pipeline J failed in state FAILED: "
         (OSError("disk full"), "OSError: disk full"),
         (ModelError("no weights"), "ModelError: no weights"),
         (StoreUnavailable("s3://b/a: 503 after 5 tries"), "StoreUnavailable: s3://b/a: 503 after 5 tries"),
+        (CaptionerDown("http://h: nobody [while running 'Recaption']"), "CaptionerDown: http://h: nobody"),
+        (RuntimeError(f"{TRACEBACK}recaption.captioner.CaptionerDown: nobody\n"), "CaptionerDown: nobody"),
         (RuntimeError(f"{TRACEBACK}OSError: disk full\n"), "OSError: disk full"),
         (
             RuntimeError(

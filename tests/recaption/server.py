@@ -13,6 +13,7 @@ import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,12 +25,13 @@ MODEL = "stand-in"
 class Served:
     """What the server saw."""
 
-    def __init__(self, seconds: float, key: str) -> None:
-        self.seconds, self.key, self.url = seconds, key, ""
+    def __init__(self, seconds: float, key: str, write: Callable[[dict], str]) -> None:
+        self.seconds, self.key, self.url, self.write = seconds, key, "", write
+        self.dies_after = 10**9
         self.requests: Counter[str] = Counter()
         self.bodies: list[dict] = []
         self.times: list[tuple[str, float]] = []
-        self.now = self.most = 0
+        self.now = self.most = self.answers = 0
         self.lock = threading.Lock()
         self.ending = threading.Event()
 
@@ -88,14 +90,17 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(self.served.seconds)
             word = re.match(r"[a-z]*", caption).group()
             times = int(re.match(r"[a-z]*(\d*)", caption).group(1) or 10**9)
+            if self.served.answers >= self.served.dies_after:
+                return self.reply(503, b"the model is gone")
             treat = getattr(self, f"do_{word}", None)
             if treat is None or number > times:
-                return self.reply(200, completion(write_caption(body)))
+                self.served.answers += 1
+                return self.reply(200, completion(self.served.write(body)))
             treat(body)
 
     def do_slow(self, body: dict) -> None:
         time.sleep(0.15)
-        self.reply(200, completion(write_caption(body)))
+        self.reply(200, completion(self.served.write(body)))
 
     def do_hang(self, body: dict) -> None:
         self.served.ending.wait(20)
@@ -111,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def do_half(self, body: dict) -> None:
-        data = completion(write_caption(body))
+        data = completion(self.served.write(body))
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -119,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def do_malformed(self, body: dict) -> None:
-        self.reply(200, completion(write_caption(body))[:-9])
+        self.reply(200, completion(self.served.write(body))[:-9])
 
     def do_surrogate(self, body: dict) -> None:
         self.reply(200, completion("half a pair: \ud83d"))
@@ -160,9 +165,9 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(*, seconds: float = 0.0, key: str = ""):
+def serving(*, seconds: float = 0.0, key: str = "", write: Callable[[dict], str] = write_caption):
     """A server on a free port of this machine; `seconds` is what each answer takes at least."""
-    served = Served(seconds, key)
+    served = Served(seconds, key, write)
     server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {"served": served}))
     served.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from configs.schema.recaption import GuardRules
 from recaption.captioner import Answer
-from recaption.fact_guard import CHECKS, check_recaption, measure_recaption, wanted_language, with_clip
-from recaption.rules import GuardRules
+from recaption.fact_guard import measure_recaption, wanted_language, with_clip
 from recaption.text_faults import is_boilerplate, is_refusal, measure_repetition, wrong_language
+from transforms.recaptions import CHECKS, check_recaption
 from transforms.records import Drop, Text
 
 GOOD = "Two dogs run along a beach in Paris."

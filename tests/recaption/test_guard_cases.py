@@ -3,9 +3,10 @@
 from collections import Counter
 from pathlib import Path
 
+from configs.schema.recaption import GuardRules
 from recaption.captioner import Answer
-from recaption.fact_guard import CHECKS, check_recaption, measure_recaption, with_clip
-from recaption.rules import GuardRules
+from recaption.fact_guard import measure_recaption, with_clip
+from transforms.recaptions import CHECKS, check_recaption
 from transforms.records import Text
 
 LINES = Path(__file__).with_name("guard_cases.tsv").read_text(encoding="utf-8").splitlines()
@@ -39,6 +40,6 @@ def test_the_guard_judges_as_the_author_did():
 
 
 def test_every_rule_has_a_case():
-    without = {"check_too_long": "its limit is another test's"}
+    without = {"check_too_long": "its limit is another test's", "check_failed": "no text to judge"}
     rules = {check.__name__ for check in CHECKS} - without.keys()
     assert len(Counter(expected for expected, *_ in CASES)) == len(rules) + 1

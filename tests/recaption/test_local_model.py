@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from classifiers.errors import ModelError
+from configs.schema.recaption import CaptionerRules
 from recaption.captioner import Request
 from recaption.local_model import LocalCaptioner
-from recaption.rules import CaptionerRules
 from tests.recaption.tiny_glm4v import save_tiny_glm4v
 
 pytest.importorskip("transformers")
@@ -83,7 +83,7 @@ def test_a_picture_the_processor_declines_costs_its_row(weights):
 def test_weights_that_are_missing_are_told(tmp_path, weights):
     with pytest.raises(ModelError, match="expected a vision-language model at"):
         captioner(str(tmp_path))
-    with pytest.raises(ModelError, match="expected auto or a device, found 'tpu9'"):
+    with pytest.raises(ModelError, match="expected auto or a torch device, found 'tpu9'"):
         captioner(weights, device="tpu9")
     with pytest.raises(ModelError, match="expected load"):
         captioner(weights, load=False).predict([])

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from classifiers.errors import ModelError
+from configs.schema.recaption import CaptionerRules
 from recaption.captioner import Answer, CaptionerDown, Refusal, Request, spent
 from recaption.openai_server import ServerCaptioner
 from recaption.prompting import load_prompt
-from recaption.rules import CaptionerRules
 from tests.recaption.server import MODEL, serving, write_caption
 from tests.waiting import free_port
 

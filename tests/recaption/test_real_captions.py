@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from configs.schema.recaption import GuardRules
 from recaption.captioner import Answer
-from recaption.fact_guard import check_recaption, measure_recaption
+from recaption.fact_guard import measure_recaption
 from recaption.facts import Fact, find_facts, lost_facts
-from recaption.rules import GuardRules
+from transforms.recaptions import check_recaption
 from transforms.records import Text
 
 REAL = Path("../shared/data/captions_text/captions.jsonl.gz")

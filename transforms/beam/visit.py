@@ -2,6 +2,7 @@
 
 Only a Visit asks for an accelerator, and nothing heavy crosses its border: refs go in, refs come out, the answers lie
 in a sidecar. Batches are cut inside a unit. Decoding runs one batch ahead of the model in its own thread.
+A model too dear to be asked twice is not: see `question` and transforms/remembered.py.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from transforms.loaded import Loaded
 from transforms.materialise import SpanReader, materialise
 from transforms.pictures import decode
 from transforms.records import Picture, Sample, encode_sample, pictures
-from transforms.rows import Fold, Join, RowsRef, rows_of, sidecar_uri, staging_folder, with_sidecar
-from transforms.sidecars import Clock, SidecarWriter, create_sidecar, read_totals
+from transforms.remembered import NO_ROW, Memory, encode_answer
+from transforms.rows import Fold, Join, RowsRef, rows_of, sidecar_uri, staging_folder, unit_name, with_sidecar
+from transforms.sidecars import Clock, create_sidecar, read_totals
+from transforms.storage import Storage, join
 
 BATCH_PIXELS = 1 << 27
 """Of all pictures of a batch: 400 MB decoded, 512 x 512 for each of 512 rows."""
@@ -50,6 +53,11 @@ class Visit(Labelled):
     batch_size: int
     max_pixels: int
     resource_hints: dict[str, str] = field(default_factory=dict)
+    question: Callable[[Sample], Any] | None = None
+    """What of a row decides its answer. With it each batch of answers is kept as soon as it is there, and no question
+    is put twice; only inside one and the same visit where the model's `rows_alone` is false."""
+    looks: bool = True
+    """Whether the pictures are opened at all."""
 
     def extend(self, rows: Rows) -> Rows:
         visited = beam.ParDo(VisitUnit(self, rows.site, rows.fold)).with_output_types(RowsRef)
@@ -99,25 +107,61 @@ class VisitUnit(beam.DoFn):
         )
         uri = sidecar_uri(self._site.output, self._model.name, ref.unit)
         if read_totals(storage, uri, made_by) is None:
-            with create_sidecar(storage, uri, made_by) as sidecar:
-                self._visit_into(sidecar, alive)
+            self._make(storage, uri, made_by, ref, alive)
         yield with_sidecar(ref, self._model.name, uri, made_by)
 
-    def _visit_into(self, sidecar: SidecarWriter, alive: list[Sample]) -> None:
-        clock = Clock()
+    def _make(self, storage: Storage, uri: str, made_by: str, ref: RowsRef, alive: list[Sample]) -> None:
+        clock, name = Clock(), self._model.name
+        if self._visit.question is None:
+            with create_sidecar(storage, uri, made_by) as sidecar:
+                for sample, answer in self._answers(alive):
+                    sidecar.append(msgspec.msgpack.encode((sample.position, answer)))
+                sidecar.totals = clock.seconds()
+            return
+        alone = getattr(self._model, "rows_alone", False)
+        scope = fingerprint(self._site.code, self._model.fingerprint()) if alone else made_by
+        folder = join(self._site.output, "work", f"{name}_parts", unit_name(ref.unit))
+        memory = Memory(storage, uri, folder, scope, getattr(self._model, "is_final", lambda _: True))
+        digests = self._remember(memory, alive, self._visit.question)
+        with create_sidecar(storage, uri, made_by) as sidecar:
+            for sample, digest in zip(alive, digests, strict=True):
+                sidecar.append(encode_answer(sample.position, memory[digest], digest))
+            for digest, answer in memory.others(digests) if alone else ():
+                sidecar.append(encode_answer(NO_ROW, answer, digest))
+            sidecar.totals = clock.seconds()
+        memory.forget_parts()
+
+    def _remember(self, memory: Memory, alive: list[Sample], question: Callable[[Sample], Any]) -> list[bytes]:
+        """The digest of each row's question, all of them answered."""
+        digests = [memory.digest(question(sample)) for sample in alive]
+        unknown = [sample for sample, digest in zip(alive, digests, strict=True) if digest not in memory]
+        digest_of = {sample.position: digest for sample, digest in zip(alive, digests, strict=True)}
+        for batch in self._ahead(unknown):
+            asked = [digest_of[loaded.sample.position] for loaded in batch]
+            try:
+                memory.add(zip(asked, self._predict(batch), strict=True))
+            except Exception as error:
+                # What was answered before the model gave up need not be asked again by the run that resumes this one.
+                memory.add((asked[index], answer) for index, answer in getattr(error, "answered", {}).items())
+                raise
+        return digests
+
+    def _answers(self, alive: list[Sample]) -> Iterator[tuple[Sample, Any]]:
         for batch in self._ahead(alive):
-            answers = self._model.predict([self._visit.ask(loaded) for loaded in batch])
-            if len(answers) != len(batch):
-                raise ValueError(f"{self._model.name}: expected {len(batch)} answers, got {len(answers)}")
-            for loaded, answer in zip(batch, answers, strict=True):
-                sidecar.append(msgspec.msgpack.encode((loaded.sample.position, answer)))
-        sidecar.totals = clock.seconds()
+            yield from zip((loaded.sample for loaded in batch), self._predict(batch), strict=True)
+
+    def _predict(self, batch: list[Loaded]) -> Sequence[Any]:
+        answers = self._model.predict([self._visit.ask(loaded) for loaded in batch])
+        if len(answers) != len(batch):
+            raise ValueError(f"{self._model.name}: expected {len(batch)} answers, got {len(answers)}")
+        return answers
 
     def _ahead(self, alive: list[Sample]) -> Iterator[list[Loaded]]:
         """Decoded batches, the next one being decoded while the model works on this one."""
         with SpanReader(staging_folder(self._site.output)) as spans, ThreadPoolExecutor(1) as pool:
             waiting: Future[list[Loaded]] | None = None
-            spans.expect(piece.source for sample in alive for piece in sample.pieces if isinstance(piece, Picture))
+            if self._visit.looks:
+                spans.expect(piece.source for sample in alive for piece in sample.pieces if isinstance(piece, Picture))
             for batch in cut_batches(alive, self._visit.batch_size):
                 ready, waiting = waiting, pool.submit(self._load_batch, batch, spans)
                 if ready is not None:
@@ -129,5 +173,7 @@ class VisitUnit(beam.DoFn):
         return [self._load_sample(sample, spans) for sample in batch]
 
     def _load_sample(self, sample: Sample, spans: SpanReader) -> Loaded:
+        if not self._visit.looks:
+            return Loaded(sample, [None] * len(sample.pieces), [None] * len(sample.pieces))
         data = [materialise(p.source, spans) if isinstance(p, Picture) else None for p in sample.pieces]
         return Loaded(sample, list(data), [None if d is None else decode(d, self._visit.max_pixels) for d in data])

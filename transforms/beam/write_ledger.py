@@ -11,11 +11,13 @@ import apache_beam as beam
 import msgspec
 import pyarrow.parquet as pq
 from apache_beam.pvalue import PCollection
+from msgspec.structs import replace
 
 from transforms.beam.verbs import Labelled, Rows, Site, open_site
 from transforms.fingerprints import fingerprint
 from transforms.ledger import Measure, ledger_name, ledger_schema, ledger_table
 from transforms.loaded import batched
+from transforms.recaptions import tally_recaptions
 from transforms.records import Sample, encode_sample
 from transforms.rows import Fold, RowsRef, joined_sidecars, rows_of, sidecar_uri
 from transforms.sidecars import Clock, SidecarWriter, create_sidecar, read_totals
@@ -38,6 +40,8 @@ class Tally(msgspec.Struct, frozen=True):
     rows: str
     """URI of the sidecar of kept rows."""
     stages: dict[str, dict[str, float]]
+    recaptions: dict[str, int] = {}
+    """What became of the refined texts, see transforms/recaptions.py."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +77,19 @@ class SettleUnit(beam.DoFn):
     def _settle(self, ref: RowsRef, sidecar: SidecarWriter, ledger: BinaryIO, made_by: str) -> dict[str, Any]:
         clock, storage = Clock(), open_site(self._site)
         fates: Counter[tuple[str, str]] = Counter()
+        recaptions: Counter[str] = Counter()
         schema = ledger_schema(self._measures).with_metadata({"fingerprint": made_by})
         with pq.ParquetWriter(ledger, schema, compression="zstd") as writer:
             for group in batched(rows_of(ref, self._fold, storage), ROWS_PER_GROUP):
                 writer.write_table(ledger_table(group, self._measures).cast(schema))
                 fates.update((sample.fate, reason(sample)) for sample in group)
+                recaptions.update(tally_recaptions(group))
                 for sample in filter(_alive, group):
                     sidecar.append(encode_sample(sample))
         stages = {**stage_seconds(ref, storage), "settle": clock.seconds()}
         kept = sidecar_uri(self._site.output, "kept", ref.unit)
-        return msgspec.to_builtins(make_tally(ref, fates, kept, stages))
+        tally = replace(make_tally(ref, fates, kept, stages), recaptions=dict(sorted(recaptions.items())))
+        return msgspec.to_builtins(tally)
 
 
 def make_tally(ref: RowsRef, fates: Counter[tuple[str, str]], kept: str, stages: dict[str, dict[str, float]]) -> Tally:

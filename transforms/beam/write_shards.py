@@ -19,9 +19,9 @@ from configs.schema.caption import OutputRules
 from transforms.beam.verbs import Site, open_site
 from transforms.beam.write_ledger import Tally
 from transforms.fingerprints import fingerprint
-from transforms.ledger import chosen_caption
 from transforms.materialise import SpanReader, materialise
 from transforms.planning import Segment, plan_shards
+from transforms.recaptions import shown_text
 from transforms.records import Picture, Piece, Sample, decode_sample
 from transforms.rows import staging_folder
 from transforms.shards import ShardInfo, ShardWriter, sample_json, sample_members
@@ -136,9 +136,9 @@ class WriteShard(beam.DoFn):
 
 
 def _members(sample: Sample, spans: SpanReader) -> list[tuple[str, bytes]]:
-    caption = chosen_caption(sample)
+    text = shown_text(sample)
     data = [_picture_bytes(piece, spans) for piece in sample.pieces]
-    return sample_members(sample, data, sample_json(sample), caption.value if caption else "")
+    return sample_members(sample, data, sample_json(sample), text.value if text else "")
 
 
 def _is_written(piece: Piece) -> TypeGuard[Picture]:

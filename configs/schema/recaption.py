@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from configs.schema.strict import Strict
 
@@ -23,6 +23,7 @@ class ServerRules(Strict):
     concurrency: int = Field(32, ge=1)
     """Requests in flight for one worker process. vLLM batches by itself and wants some tens."""
     connect_seconds: float = Field(5.0, gt=0)
+    """Until somebody takes the connection."""
     read_seconds: float = Field(120.0, gt=0)
     """Longest silence of a server that has taken a request: it answers only when the last token is there."""
     total_seconds: float = Field(600.0, gt=0)
@@ -38,6 +39,14 @@ class ServerRules(Strict):
     max_reply_bytes: int = Field(4 << 20, ge=1)
     """Bytes of one reply; above it the row fails. 1,000 tokens are some 5 kB."""
 
+    @field_validator("url")
+    @classmethod
+    def _without_secrets(cls, url: str) -> str:
+        # A config goes into manifest, report and data card; whoever is refused is not shown the value again.
+        if "@" in url.partition("://")[2].partition("/")[0] or "?" in url:
+            raise ValueError("expected an address without user, password or query: a key comes from the environment")
+        return url
+
 
 class LocalRules(Strict):
     """A vision-language model in the worker's own process, through transformers."""
@@ -50,10 +59,13 @@ class LocalRules(Strict):
     """`auto`: what the weights are stored in."""
     batch_size: int = Field(8, ge=1)
     """Pictures in one call of generate."""
+    accelerator: str = ""
+    """Beam resource hint of the step that runs the model, as `relevance.accelerator`."""
 
 
 class CaptionerRules(Strict):
     backend: Literal["server", "local"] = "server"
+    """An OpenAI-compatible server, or a model in the worker's own process."""
     model: str = "zai-org/GLM-4.1V-9B-Thinking"
     """Name the server knows the model by, or its hub name."""
     prompt: str = "refine-1"
@@ -61,11 +73,13 @@ class CaptionerRules(Strict):
     max_tokens: int = Field(512, ge=1)
     """Tokens of one answer; one that ends there is rejected as truncated. ImageInWords' longest need about 700."""
     temperature: float = Field(0.0, ge=0)
+    """0: the most probable text. A local model always writes that one."""
     seed: int = 0
     """Sent with each request. A server's batching may still move a token: answers are stored, never asked twice."""
     max_side: int = Field(1024, ge=16)
     """Pixels of the longer side as sent; larger pictures are scaled down."""
     jpeg_quality: int = Field(90, ge=1, le=100)
+    """Quality of the JPEG that a server is sent."""
     price_in: float = Field(0.0, ge=0)
     """Money for a million tokens read, in whatever currency."""
     price_out: float = Field(0.0, ge=0)
@@ -103,8 +117,10 @@ class MixRules(Strict):
 
 class RecaptionRules(Strict):
     enabled: bool = False
+    """Off by default: it needs a server or an accelerator."""
     batch_size: int = Field(256, ge=1)
-    """Rows asked together; a batch ends with its slowest, so some times `server.concurrency`."""
+    """Rows asked together; a batch ends with its slowest, so some times `server.concurrency`. What a killed run has to
+    ask again at most, for each worker."""
     captioner: CaptionerRules = CaptionerRules()
     guard: GuardRules = GuardRules()
     mix: MixRules = MixRules()
