@@ -12,14 +12,8 @@ UNITS, PAIRS = 24, 15
 """So many units that two, all that two workers can lose, are less than a tenth of the work."""
 SCORED = ("--set", "output.samples_per_shard=10", "--set", "output.shuffle_run=7")
 SCORED += ("--set", f"relevance.model=local-dir:{ROOT}/tests/world/clip", "--set", "relevance.pretrained=")
-SCORED += (
-    "--set",
-    "concepts.enabled=true",
-    "--set",
-    f"concepts.vocabulary={Path(__file__).with_name('vocabulary.tsv')}",
-)
-SCORED += ("--set", "concepts.target=200")
-"""Every step of the run that is off by default or needs a model, near duplicates aside."""
+BALANCED = (*SCORED, "--set", "concepts.enabled=true", "--set", "concepts.target=200")
+BALANCED += ("--set", f"concepts.vocabulary={Path(__file__).with_name('vocabulary.tsv')}")
 FOLDERS = (
     "work/scan",
     "work/clip",

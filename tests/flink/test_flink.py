@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.mortal_workers import give_order
-from tests.faults.small_units import DEATHS, FOLDERS, SCORED, TOLD, nothing_done_again
+from tests.faults.small_units import BALANCED, DEATHS, FOLDERS, TOLD, nothing_done_again
 from tests.flink.cluster import ROOT, flink_options, standalone
 from tests.pipelines.whole_runs import arguments, run_apart, run_here, run_killed, shards_of, standing, unfinished
 from tests.waiting import wait_until
@@ -21,7 +21,7 @@ SECONDS = 240
 def local(pool, tmp_path_factory) -> list[dict]:
     """Shards of an undisturbed run of one worker in this process."""
     output = tmp_path_factory.mktemp("local")
-    assert run_here(pool, output, *SCORED) == 0
+    assert run_here(pool, output, *BALANCED) == 0
     return shards_of(output)
 
 
@@ -30,7 +30,7 @@ def command(pool, distribution, workers):
     """The command line of a run with an output and a parallelism, on a cluster."""
 
     def build(output: Path, master: str, parallelism: int) -> list[str]:
-        return arguments(pool, output, *SCORED, *flink_options(distribution, master, workers, parallelism))
+        return arguments(pool, output, *BALANCED, *flink_options(distribution, master, workers, parallelism))
 
     return build
 

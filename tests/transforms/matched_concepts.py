@@ -2,6 +2,8 @@
 
 import gzip
 import json
+from bisect import bisect_right
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,20 @@ def by_edges(text: str, patterns: dict[str, int], longest: int) -> list[int]:
             if (entry := patterns.get(found[start : end + 1])) is not None:
                 ids.add(entry)
     return sorted(ids)
+
+
+def expected_matches(captions: list[str], patterns: list[str]) -> list[list[int]]:
+    """Of each caption the patterns in it: those between spaces by `by_edges`, the others each looked for everywhere."""
+    between = {pattern: i for i, pattern in enumerate(patterns) if pattern[0] == pattern[-1] == " "}
+    longest = max(map(len, between))
+    found = [by_edges(caption, between, longest) for caption in captions]
+    texts = [spaced(caption) for caption in captions]
+    starts, everything = list(accumulate((len(text) + 1 for text in texts), initial=0)), "\0".join(texts)
+    for i, pattern in enumerate(patterns):
+        if pattern not in between:
+            at = everything.find(pattern)
+            while at >= 0:
+                caption = bisect_right(starts, at) - 1
+                found[caption].append(i)
+                at = everything.find(pattern, starts[caption + 1] - 1)
+    return [sorted(ids) for ids in found]
