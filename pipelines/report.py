@@ -60,14 +60,12 @@ def build_report(
 ) -> None:
     """Writes OUT/report.html from OUT/ledger and the manifest, read from OUT where it is None.
 
-    `fetch` gives a picture's bytes, asked for in the order of the files, which `expect` is told before; what it cannot
-    give shows a placeholder.
+    `fetch` gives a picture's bytes, in the order of the files, which `expect` is told before, or a placeholder is shown.
     The same run gives the same bytes but for `built`, the time in the header (now, where none is given). Raises
     ValueError where there is no ledger, no valid manifest, or a rule reads a measure that the spec does not list.
     """
     storage, options = storage_for(out_uri), options or ReportOptions()
-    unknown = sorted({rule.measure for rule in spec.rules} - set(spec.measures))
-    if unknown:
+    if unknown := sorted({rule.measure for rule in spec.rules} - set(spec.measures)):
         raise ValueError(f"report: expected every rule's measure among {sorted(spec.measures)}, found {unknown}")
     manifest = manifest or _read_manifest(out_uri)
     thumbnails = Thumbnails(fetch, options.thumbnail_side, options.picture_bytes, expect)

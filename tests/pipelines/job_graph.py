@@ -25,7 +25,8 @@ from transforms.beam.verbs import Site
 ACCELERATOR = "beam:resources:accelerator:v1"
 SHUFFLE = common_urns.primitives.GROUP_BY_KEY.urn
 SOURCE = common_urns.primitives.IMPULSE.urn
-VERBS = ("Units", "Scan", "UniqueKeys", "SharedCaptions", "Duplicates", "Relevance", "WriteLedger", "WriteShards")
+VERBS = ("Units", "Scan", "UniqueKeys", "SharedCaptions", "Duplicates", "Relevance", "ConceptsMatch", "ConceptsJudge")
+VERBS += ("WriteLedger", "WriteShards")
 
 
 def build_pipeline(cfg: CaptionConfig, *options: str) -> beam.Pipeline:

@@ -6,6 +6,7 @@ from classifiers.errors import ModelError
 from pipelines.errors import explain_stop
 from recaption.captioner import CaptionerDown
 from transforms.storage import StoreUnavailable
+from transforms.vocabulary import VocabularyError
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1, in process\n'
 LOST = "a worker process ended, killed or out of memory"
@@ -17,6 +18,8 @@ FLINK = "Pipeline J failed in state FAILED: "
     [
         (OSError("disk full"), "OSError: disk full"),
         (ModelError("no weights"), "ModelError: no weights"),
+        (VocabularyError("v.tsv: line 3"), "VocabularyError: v.tsv: line 3"),
+        (RuntimeError(f"{TRACEBACK}transforms.vocabulary.VocabularyError: v.tsv: x\n"), "VocabularyError: v.tsv: x"),
         (StoreUnavailable("s3://b/a: 503 after 5 tries"), "StoreUnavailable: s3://b/a: 503 after 5 tries"),
         (CaptionerDown("http://h: nobody [while running 'Recaption']"), "CaptionerDown: http://h: nobody"),
         (RuntimeError(f"{TRACEBACK}recaption.captioner.CaptionerDown: nobody\n"), "CaptionerDown: nobody"),

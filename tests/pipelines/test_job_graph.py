@@ -49,9 +49,14 @@ def graph(**relevance):
     return build_pipeline(config(**relevance)).to_runner_api()
 
 
-def test_the_verbs_run_in_the_order_of_the_paper():
-    assert verbs_in_order(graph()) == list(VERBS)
-    assert verbs_in_order(graph(enabled=False)) == [verb for verb in VERBS if verb != "Relevance"]
+def test_the_verbs_run_in_the_order_of_the_paper(tmp_path):
+    (tmp_path / "v.txt").write_text("dog\n")
+    concepts = {"enabled": True, "vocabulary": str(tmp_path / "v.txt"), "target": 5}
+    whole = build_pipeline(CaptionConfig.model_validate({"concepts": concepts})).to_runner_api()
+    assert verbs_in_order(whole) == list(VERBS)
+    plain = [verb for verb in VERBS if not verb.startswith("Concepts")]
+    assert verbs_in_order(graph()) == plain
+    assert verbs_in_order(graph(enabled=False)) == [verb for verb in plain if verb != "Relevance"]
 
 
 def test_only_the_step_with_the_model_asks_for_an_accelerator():

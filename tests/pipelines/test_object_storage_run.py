@@ -169,3 +169,21 @@ def test_a_store_that_stays_away_stops_the_run_and_the_same_command_resumes(
     assert not storage_for(OUTPUT).exists("s3://pool/stopped/manifest.json")
     assert main(command) == 0
     assert remote_shards("s3://pool/stopped") == local
+
+
+def test_concepts_of_a_vocabulary_in_the_store(pool: list[str], proxy: FaultyProxy, tmp_path: Path, capsys) -> None:
+    entries = b"entry\na\nthe\nred\nwith\n"
+    (tmp_path / "v.tsv").write_bytes(entries)
+    storage_for("s3://pool").write("s3://pool/v.tsv", entries)
+    sets = (*OPTIONS, "--set", "concepts.enabled=true", "--set", "concepts.target=20", "--set")
+    assert run_here(pool[:1], tmp_path / "out", *sets, f"concepts.vocabulary={tmp_path}/v.tsv") == 0
+    assert (
+        run_here(["s3://pool/raw/00000.tar"], "s3://pool/balanced", *sets, "concepts.vocabulary=s3://pool/v.tsv") == 0
+    )
+    assert remote_shards("s3://pool/balanced") == shards_of(tmp_path / "out")
+    assert main(["what-if", "s3://pool/balanced", "--set", "concepts.target=10"]) == 0
+    assert main(["verify", "s3://pool/balanced"]) == 0
+    missing = ("--set", "concepts.enabled=true", "--set", "concepts.vocabulary=s3://pool/none.tsv")
+    assert run_here(pool[:1], tmp_path / "other", *OPTIONS, *missing) == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith("VocabularyError: s3://pool/none.tsv: expected a vocabulary file, found none to read")

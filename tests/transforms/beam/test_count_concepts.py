@@ -31,6 +31,7 @@ from transforms.fates import mark_sample, settle_pair
 from transforms.ledger import parse_row
 from transforms.reading import list_units
 from transforms.records import Sample, Unit, texts
+from transforms.vocabulary import VocabularyError
 
 pytestmark = pytest.mark.beam
 
@@ -227,3 +228,11 @@ def test_an_empty_pool_ends_well(plan):
     run(plan, [])
     assert set(table(plan).values()) == {(0, 0)}
     run(replace(plan, t=None, target=3), [])
+
+
+def test_a_worker_refuses_another_vocabulary_than_the_run_began_with(plan):
+    found = load_concepts(plan.vocabulary, "metaclip1").vocabulary.sha256
+    assert VocabularyFile(plan.vocabulary, "metaclip1", found).load().vocabulary.sha256 == found
+    Path(plan.vocabulary).write_text(ENTRIES + "more\t1\n")
+    with pytest.raises(VocabularyError, match=f"expected the content {found}, with which the run began"):
+        VocabularyFile(plan.vocabulary, "metaclip1", found).load()
