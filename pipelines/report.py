@@ -65,8 +65,7 @@ def build_report(
     ValueError where there is no ledger, no valid manifest, or a rule reads a measure that the spec does not list.
     """
     storage, options = storage_for(out_uri), options or ReportOptions()
-    if unknown := sorted({rule.measure for rule in spec.rules} - set(spec.measures)):
-        raise ValueError(f"report: expected every rule's measure among {sorted(spec.measures)}, found {unknown}")
+    _check_spec(spec)
     manifest = manifest or _read_manifest(out_uri)
     thumbnails = Thumbnails(fetch, options.thumbnail_side, options.picture_bytes, expect)
     with open_ledger(out_uri, storage, options.memory, held=True) as ledger:
@@ -80,6 +79,11 @@ def build_report(
             balance=_balance(out_uri, manifest),
         )
     storage.write(f"{out_uri.rstrip('/')}/report.html", html.encode("utf-8"))
+
+
+def _check_spec(spec: ReportSpec) -> None:
+    if unknown := sorted({rule.measure for rule in spec.rules} - set(spec.measures)):
+        raise ValueError(f"report: expected every rule's measure among {sorted(spec.measures)}, found {unknown}")
 
 
 def _read_manifest(out_uri: str) -> Manifest:
