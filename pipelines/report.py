@@ -69,15 +69,9 @@ def build_report(
     manifest = manifest or _read_manifest(out_uri)
     thumbnails = Thumbnails(fetch, options.thumbnail_side, options.picture_bytes, expect)
     with open_ledger(out_uri, storage, options.memory, held=True) as ledger:
-        html = format_report(
-            ledger,
-            spec,
-            with_solved_t(manifest),
-            thumbnails=thumbnails,
-            built=built or datetime.now(UTC),
-            options=options,
-            balance=_balance(out_uri, manifest),
-        )
+        told = with_solved_t(manifest)
+        balance, built = _balance(out_uri, manifest), built or datetime.now(UTC)
+        html = format_report(ledger, spec, told, thumbnails=thumbnails, built=built, options=options, balance=balance)
     storage.write(f"{out_uri.rstrip('/')}/report.html", html.encode("utf-8"))
 
 
