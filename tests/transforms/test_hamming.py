@@ -1,6 +1,7 @@
 """Near codes against all pairs compared one by one, for every distance; codes made to be hard."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import product
 
 import numpy as np
 import pytest
@@ -102,16 +103,24 @@ def test_other_distances_are_refused(distance):
         list(pairs_within(drawn(3), distance))
 
 
+def near_by_brute_force(codes: np.ndarray, high: int = 16, wide: int = 4096) -> Iterator[tuple[int, int, int]]:
+    """Each code against all later ones, by tiles that stay in a core's cache."""
+    for top, left in product(range(0, len(codes), high), range(0, len(codes), wide)):
+        if left + wide > top:
+            tile = np.bitwise_count(codes[top : top + high, None] ^ codes[None, left : left + wide])
+            if tile.min() <= MAX_DISTANCE:
+                for i, j in np.argwhere(tile <= MAX_DISTANCE).tolist():
+                    if top + i < left + j:
+                        yield top + i, left + j, int(tile[i, j])
+
+
 @pytest.mark.slow
 def test_two_hundred_thousand_codes_with_planted_neighbours():
     codes = drawn(180_000)
     codes = np.unique(np.concatenate([codes, neighbours(codes[:20_000], 8)]))
     found: dict[int, list[tuple[int, int]]] = {d: [] for d in range(MAX_DISTANCE + 1)}
-    for start in range(0, len(codes), 64):
-        block = np.bitwise_count(codes[start : start + 64, None] ^ codes[None, start:])
-        for i, j in zip(*np.nonzero(block <= MAX_DISTANCE), strict=True):
-            if i < j:
-                found[int(block[i, j])].append((start + int(i), start + int(j)))
+    for i, j, distance in near_by_brute_force(codes):
+        found[distance].append((i, j))
     expected: list[tuple[int, int]] = []
     for distance in range(MAX_DISTANCE + 1):
         expected += found[distance]
