@@ -24,7 +24,7 @@ from transforms.matching import match_in_memory
 from transforms.near_duplicates import NEAR_MEASURES, NearDuplicates, check_near_duplicate
 from transforms.pictures import measure_pictures
 from transforms.recaptions import judge_again, judge_recaption, without_recaption
-from transforms.records import Sample, texts
+from transforms.records import Drop, Sample, Text, texts
 from transforms.relevance import PairScores, captions_to_score, check_relevance, mark_scores
 from transforms.shared_captions import check_boilerplate
 from transforms.vocabulary import Vocabulary, read_vocabulary
@@ -58,10 +58,16 @@ def apply_scores(sample: Sample, answer: Any) -> Sample:
 def mark_unsound(sample: Sample, cfg: CaptionConfig) -> Sample:
     """The heuristics: picture, caption, language, boilerplate."""
     sample = mark_pictures(sample, partial(check_image, rules=cfg.image))
-    for check, rules in ((check_caption, cfg.caption), (check_language, cfg.language)):
-        sample = mark_captions(sample, partial(check, rules=rules))  # type: ignore[arg-type]
-    sample = mark_captions(sample, partial(check_boilerplate, rules=cfg.boilerplate))
+    sample = mark_captions(sample, partial(_check_text, cfg=cfg))
     return mark_sample(sample, settle_pair)
+
+
+def _check_text(text: Text, cfg: CaptionConfig) -> Drop | None:
+    return (
+        check_caption(text, cfg.caption)
+        or check_language(text, cfg.language)
+        or check_boilerplate(text, cfg.boilerplate)
+    )
 
 
 def mark_duplicates(sample: Sample, cfg: CaptionConfig) -> Sample:

@@ -178,7 +178,10 @@ def check_caption(text: Text, rules: CaptionRules) -> Drop | None:
     """The first rule that fires; a value exactly at its limit stays. A measure that was not taken cannot fire."""
     if not rules.enabled:
         return None
-    return next((drop for check in CAPTION_CHECKS if (drop := check(text, rules))), None)
+    for check in CAPTION_CHECKS:
+        if drop := check(text, rules):
+            return drop
+    return None
 
 
 def check_language(text: Text, rules: LanguageRules) -> Drop | None:

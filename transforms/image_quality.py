@@ -115,4 +115,7 @@ def check_image(picture: Picture, rules: ImageRules) -> Drop | None:
     """The first rule that fires; a value exactly at its limit stays. A measure that was not taken cannot fire."""
     if not rules.enabled:
         return None
-    return next((drop for check in IMAGE_CHECKS if (drop := check(picture, rules))), None)
+    for check in IMAGE_CHECKS:
+        if drop := check(picture, rules):
+            return drop
+    return None
