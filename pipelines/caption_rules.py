@@ -120,11 +120,11 @@ RULES = [
         "min",
         "Picture and caption do not belong together",
     ),
-    RuleSpec("concept_none", "concepts", "Caption", "concepts.t", "min", "Names nothing of the vocabulary", 1),
+    RuleSpec("concept_none", "concepts", "Concepts", "concepts.t", "min", "Names nothing of the vocabulary", 1),
     RuleSpec(
         "concept_not_drawn",
         "concept_t",
-        "Caption",
+        "Concepts",
         "concepts.t",
         "max",
         "Names only what the pool has in plenty, and no draw was for it",

@@ -19,7 +19,7 @@ class RuleSpec:
     rule: str
     measure: str
     section: str
-    """Heading it stands under: Picture, Caption, Sample."""
+    """Heading it stands under: Picture, Caption, Sample, Concepts."""
     limit_key: str = ""
     """Dotted place of the limit in the resolved config, as `image.min_short_side`; empty where it has none."""
     side: Literal["min", "max"] = "max"

@@ -168,7 +168,6 @@ def test_a_target_is_met(plan, units):
     [
         ("--direct_runner_bundle_repeat=1",),
         ("--direct_running_mode=multi_threading", "--direct_num_workers=2"),
-        pytest.param(("--direct_running_mode=multi_processing", "--direct_num_workers=2"), marks=pytest.mark.slow),
     ],
     ids=lambda options: options[0],
 )
