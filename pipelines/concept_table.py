@@ -37,8 +37,12 @@ def describe_concepts(output: str) -> dict[str, Any]:
 
 
 def publish_concepts(output: str) -> None:
-    """Puts the table where it stays when work/ goes."""
-    storage_for(output).write(join(output, TABLE), _read(table_uri(output)))
+    """Puts the table where it stays when work/ goes, and removes the vectors of counts: one for each pool tried."""
+    storage = storage_for(output)
+    storage.write(join(output, TABLE), _read(table_uri(output)))
+    for file in storage.list(table_uri(output).rpartition("/")[0]):
+        if file.uri.endswith(".msgpack"):
+            storage.delete(file.uri)
 
 
 def read_concepts(output: str) -> ConceptTable | None:

@@ -110,6 +110,7 @@ def test_the_manifest_and_the_table_say_what_was_counted(output, vocabulary):
     assert [int(table.before.sum()), int(table.after.sum())] == [
         sum(text.measures["concepts"] for text in part) for part in (asked, kept)
     ]
+    assert [path.name for path in (output / "work" / "concept_counts").iterdir()] == ["counts.parquet"]
     head = table.before > 2 * T
     assert head.any() and (table.after[head] < table.before[head]).all()
 
