@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from configs.schema.caption import CaptionConfig
 from pipelines.caption_rules import RULES
 from pipelines.plain_text import number
+from pipelines.recaption_rules import RECAPTION_RULES
 from pipelines.report_spec import RuleSpec, is_enabled, limit_of
 from transforms.concept_fates import LIMIT, NOT_DRAWN
 from transforms.records import Sample
@@ -17,7 +18,7 @@ from transforms.records import Sample
 
 def standings(measure: str, value: float | int | str, sample: Sample, cfg: CaptionConfig) -> Iterator[tuple[str, str]]:
     """Each rule on `measure` and what it says: `yes: ≥ 200 by 57`."""
-    for rule in RULES:
+    for rule in (*RULES, *RECAPTION_RULES):
         if rule.measure == measure:
             yield rule.rule, standing(rule, value, sample, cfg)
     if measure == "language":
@@ -33,6 +34,8 @@ def standing(rule: RuleSpec, value: float | int | str, sample: Sample, cfg: Capt
     solved = sample.measures.get(LIMIT) if rule.rule == NOT_DRAWN else None
     limit = limit_of(rule, cfg.model_dump()) if solved is None else float(solved)
     if limit is None or isinstance(value, str):
+        if rule.rule == "recaption_language":
+            return f"NO: {value}" if value else "yes"
         return "see language" if rule.rule == "caption_language" else "no number"
     room = value - limit if rule.side == "min" else limit - value
     bound = "≥" if rule.side == "min" else "≤"

@@ -21,13 +21,20 @@ from pipelines.decisions import check_reproduced, load_measured, reasons
 from pipelines.finish import finished_manifest
 from pipelines.ledger import reach, run_config
 from pipelines.plain_text import number, plain, show_text
+from pipelines.recaption_rules import RECAPTION_RULES
 from pipelines.tables import show
 from transforms.caption_pairs import decide_again, scan_reads
 from transforms.ledger import chosen_caption
+from transforms.recaptions import tally_recaptions
 from transforms.records import Drop, Sample
 
 MODEL_KEYS = ("model", "pretrained", "device", "precision", "batch_size", "threads")
 """Keys of `relevance` that move scores; other scores need the pictures."""
+ASKING_KEYS = (
+    "enabled", "guard.max_seen_count", "guard.min_language_characters", "backend", "model", "prompt", "max_tokens",
+    "temperature", "seed", "max_side", "jpeg_quality", "local.path", "local.dtype", "local.device", "local.batch_size",
+)  # fmt: skip
+"""Keys of `recaption`, and below its `captioner`, that move what a captioner writes or what is measured on it."""
 EXAMPLES = 10
 
 
@@ -52,6 +59,10 @@ class Difference(NamedTuple):
     coming: list[Change]
     unscored: int
     """Rows that only a run can judge: they reach relevance with a caption that was never scored."""
+    texts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    """What became of refined texts under both configs, see `tally_recaptions`."""
+    unasked: int = 0
+    """Rows whose refined text only a run can give."""
 
 
 def what_if(output: str, sets: Sequence[str]) -> int:
@@ -90,6 +101,8 @@ def _needs_pictures(key: str, cfg: CaptionConfig) -> bool:
     section, _, name = key.partition(".")
     if section == "relevance":
         return cfg.relevance.enabled and name in MODEL_KEYS
+    if section == "recaption":
+        return cfg.recaption.enabled and name.removeprefix("captioner.") in ASKING_KEYS
     measured = scan_reads(cfg).get(section, {})  # a section's keys, or whether the section is measured at all
     return name in measured if isinstance(measured, dict) else name == "enabled"
 
@@ -101,8 +114,13 @@ def changed_keys(old: CaptionConfig, new: CaptionConfig) -> list[str]:
 
 def _flat(cfg: CaptionConfig) -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    for section, values in cfg.model_dump(mode="json").items():
-        flat |= {f"{section}.{k}": v for k, v in values.items()} if isinstance(values, dict) else {section: values}
+    waiting = list(cfg.model_dump(mode="json").items())
+    while waiting:
+        key, value = waiting.pop(0)
+        if isinstance(value, dict):
+            waiting = [(f"{key}.{name}", inner) for name, inner in value.items()] + waiting
+        else:
+            flat[key] = value
     return flat
 
 
@@ -122,8 +140,10 @@ def compare(before: Sequence[Sample], after: Sequence[Sample]) -> Difference:
         if move == "coming" and old.drop is not None and len(coming) < EXAMPLES:
             coming.append(Change(old.key, _caption(old), old.drop))
     unscored = sum("unscored" in sample.measures for sample in after)
+    unasked = sum("unasked" in sample.measures for sample in after)
     counts = Counter(reasons(before)), Counter(reasons(after))
-    return Difference(*counts, moves["going"], moves["coming"], moves["moved"], going, coming, unscored)
+    texts = tally_recaptions(before), tally_recaptions(after)
+    return Difference(*counts, moves["going"], moves["coming"], moves["moved"], going, coming, unscored, texts, unasked)
 
 
 def _move(old: Drop | None, new: Drop | None) -> str:
@@ -140,6 +160,8 @@ def _caption(sample: Sample) -> str:
 def print_difference(difference: Difference, changes: Sequence[str]) -> None:
     show_text(f"what if {'; '.join(changes) or 'nothing changed'}")
     show(rules_table(difference))
+    if any(difference.texts):
+        show(texts_table(*difference.texts))
     for title, count, examples in (
         ("would go", difference.gone, difference.going),
         ("would come", difference.come, difference.coming),
@@ -150,6 +172,8 @@ def print_difference(difference: Difference, changes: Sequence[str]) -> None:
         show_text(f"dropped under both, by another rule: {difference.moved:,}")
     if difference.unscored:
         show_text(f"counted as kept though never scored: {difference.unscored:,} samples; only a run can tell")
+    if difference.unasked:
+        show_text(f"without a refined text of their captions: {difference.unasked:,} samples; only a run can ask")
 
 
 def rules_table(difference: Difference) -> Table:
@@ -164,6 +188,18 @@ def rules_table(difference: Difference) -> Table:
     for error in sorted(present - set(rules)):
         _add(table, "failed", error, difference)
     _add(table, "kept", "", difference)
+    return table
+
+
+def texts_table(old: Counter[str], new: Counter[str]) -> Table:
+    """What becomes of refined texts: accepted, of those the text that goes out, and turned away by rule."""
+    table = Table("refined texts", title=Text("refined texts by verdict"), title_justify="left")
+    for name in ("old", "new", "difference"):
+        table.add_column(name, justify="right")
+    turned = [spec.rule for spec in RECAPTION_RULES if {spec.rule} & {*old, *new}]
+    for name, told in (("accepted", "accepted"), ("text", "  become the text"), *((rule, rule) for rule in turned)):
+        moved = new[name] - old[name]
+        table.add_row(Text(told), f"{old[name]:,}", f"{new[name]:,}", f"{moved:+,}" if moved else "0")
     return table
 
 

@@ -18,14 +18,17 @@ from pipelines.caption_rules import MEASURES, RULES
 from pipelines.finish import finished_manifest
 from pipelines.ledger import LedgerRow, find_rows, open_ledger, reach, run_config
 from pipelines.plain_text import number, plain, show_text
+from pipelines.recaption_rules import RECAPTION_RULES
 from pipelines.rule_standing import standings
 from pipelines.tables import show
-from transforms.ledger import chosen_caption
+from transforms.ledger import ROLE, chosen_caption
 from transforms.planning import RunPermutation
+from transforms.recaptions import TEXT_FROM
 from transforms.records import Drop, Measures, Picture, Sample, Span, pictures, texts
 from transforms.records import Text as Caption
 from transforms.shards import Manifest, picture_suffix
 
+ALL_RULES = [*RULES, *RECAPTION_RULES]
 TEXT_SHOWN = 2000
 """Characters of a caption; as many as a screen holds."""
 COPIES_SHOWN = 10
@@ -92,13 +95,13 @@ def fate_lines(sample: Sample) -> Iterator[tuple[str, str]]:
         yield "reason", format_drop(sample.drop)
         yield (
             "which means",
-            next((rule.meaning for rule in RULES if rule.rule == sample.drop.rule), "no rule of this version"),
+            next((rule.meaning for rule in ALL_RULES if rule.rule == sample.drop.rule), "no rule of this version"),
         )
 
 
 def format_drop(drop: Drop) -> str:
     """`image_too_small: short_side 120 pixels, limit 200`, with the unit and the detail where there are any."""
-    spec = next((rule for rule in RULES if rule.rule == drop.rule), None)
+    spec = next((rule for rule in ALL_RULES if rule.rule == drop.rule), None)
     measure = MEASURES[spec.measure] if spec else None
     value = f"{spec.measure if spec else 'value'} {number(drop.value)} {measure.unit if measure else ''}".rstrip()
     return f"{drop.rule}: {value}, limit {number(drop.limit)}" + (f" ({drop.detail})" if drop.detail else "")
@@ -112,7 +115,7 @@ def origin_lines(sample: Sample) -> Iterator[tuple[str, str]]:
 
 
 def piece_lines(sample: Sample) -> Iterator[tuple[str, str]]:
-    """Pictures and captions in reading order, each with what marked it."""
+    """Pictures and texts in reading order, each with what marked it; then which of two texts goes out."""
     for piece in sample.pieces:
         if isinstance(piece, Picture):
             yield "picture", _picture(piece)
@@ -120,6 +123,10 @@ def piece_lines(sample: Sample) -> Iterator[tuple[str, str]]:
             yield piece.role, piece.value
         if piece.drop is not None and piece.drop != sample.drop:
             yield "  marked", format_drop(piece.drop)
+        elif isinstance(piece, Caption) and piece.role == ROLE:
+            yield "  accepted", "no rule turned it away"
+    if TEXT_FROM in sample.measures:
+        yield "the text is", f"the {sample.measures[TEXT_FROM]}"
 
 
 def _picture(picture: Picture) -> str:
@@ -196,5 +203,7 @@ def measured_parts(sample: Sample, chosen: Caption | None) -> Iterator[tuple[str
         for ordinal, piece in enumerate(pieces):
             mark = " (chosen)" if piece is chosen and len(pieces) > 1 else ""
             yield f"{kind} {ordinal}{mark}" if len(pieces) > 1 else kind, piece.measures
+    for text in texts(sample, ROLE):
+        yield ROLE, {f"{ROLE}_{name}": value for name, value in text.measures.items()}
     if sample.measures:
         yield "sample", sample.measures
