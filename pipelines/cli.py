@@ -69,6 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_output_commands(commands)
     _add_calibrate(commands)
     _add_vocabulary(commands)
+    _add_recaption(commands)
     _add_workers(commands)
     return parser
 
@@ -120,6 +121,17 @@ def _add_vocabulary(commands: argparse._SubParsersAction[argparse.ArgumentParser
     build.set_defaults(command=vocabulary_command, takes_beam_options=False)
 
 
+def _add_recaption(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    help_text = "training pairs for the next captioner"
+    parser = commands.add_parser("recaption", help=help_text, description=help_text)
+    one = parser.add_subparsers(required=True, metavar="COMMAND").add_parser("export", allow_abbrev=False)
+    one.add_argument("run", metavar="OUT", help="folder or URI of a finished run with refined texts")
+    one.add_argument("--output", required=True, metavar="TRAIN_SET", help="folder or URI of the training set")
+    one.add_argument("--corrections", metavar="FILE", help='JSONL of {"key": …, "text": …}')
+    one.add_argument("--samples-per-shard", type=_positive, default=1000)
+    one.set_defaults(command=recaption_command, takes_beam_options=False)
+
+
 def _add_workers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     help_text = "serve Python workers to Flink or another portable runner, until terminated"
     parser = commands.add_parser("workers", help=help_text, description=help_text, allow_abbrev=False)
@@ -162,6 +174,12 @@ def vocabulary_command(args: argparse.Namespace, rest: list[str]) -> int:
     from pipelines.vocabulary import run
 
     return run(args)
+
+
+def recaption_command(args: argparse.Namespace, rest: list[str]) -> int:
+    from pipelines.recaption_export import export
+
+    return export(args.run, args.output, args.corrections, args.samples_per_shard, say)
 
 
 def workers_command(args: argparse.Namespace, rest: list[str]) -> int:

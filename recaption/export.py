@@ -32,6 +32,8 @@ class TrainingPair(msgspec.Struct, frozen=True):
     """Rule and detail that turned the captioner's own text away, of a corrected pair."""
     rejected: str = ""
     """That text: with the target it makes a preference pair."""
+    sha256: bytes = b""
+    """Of the picture's file."""
 
 
 class OpenCase(msgspec.Struct, frozen=True):
@@ -94,6 +96,7 @@ def _pair(sample: Sample, correction: str | None) -> Iterator[TrainingPair]:
         measure_hardness(sample),
         _mistake(reply) if differs else "",
         reply.value if differs else "",
+        pictures(sample)[0].sha256,
     )
 
 
