@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from pipelines.concept_summary import Summary, summarise
 from pipelines.concept_table import read_concepts
-from pipelines.report_pages import concepts, findings, measures, overview, rules
+from pipelines.recaption_queries import accepted, answered_by, turned_away
+from pipelines.report_pages import concepts, findings, measures, overview, recaptions, rules
 from pipelines.report_pages.frame import Contents, page
 from pipelines.report_pages.thumbnails import Expect, Fetch, Thumbnails
 from pipelines.report_queries import (
@@ -34,6 +35,8 @@ from transforms.storage import storage_for
 
 CLUSTERS, COPIES, TEXTS, CATEGORIES, FAILURES = 8, 7, 15, 25, 3
 """How many of each kind of finding the page shows."""
+ACCEPTED, TURNED_EACH = 8, 3
+"""How many accepted refined texts, and how many of each rule that turned one away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ def format_report(
         measures.measures(spec, spreads, bins, cuts),
         concepts.concepts(balance) if balance else "",
         _rules(ledger, spec, manifest, (thumbnails, options.samples_per_side)),
+        *_refined(ledger, spec, manifest, thumbnails),
         findings.failures(failure_classes(ledger, FAILURES), manifest.counts["read"]),
         *_optional(ledger, spec, manifest, thumbnails),
         findings.inputs(manifest),
@@ -138,6 +142,21 @@ def _rules(
         examples.append((rule, dropped, nearest_kept(ledger, rule.measure, kind, limit, number)))
     thumbnails.prepare(row for _, dropped, kept in examples for row in (*dropped, *kept))
     return rules.rules(examples, manifest, thumbnails)
+
+
+def _refined(
+    ledger: duckdb.DuckDBPyConnection, spec: ReportSpec, manifest: Manifest, thumbnails: Thumbnails
+) -> list[str]:
+    if not _has_refined(spec, manifest):
+        return []
+    away = turned_away(ledger, [rule.rule for rule in spec.text_rules], TURNED_EACH)
+    cards = accepted(ledger, ACCEPTED), away
+    thumbnails.prepare(one.row for some in cards for one in some)
+    return [recaptions.recaptions(manifest, spec.text_rules, cards, answered_by(ledger), thumbnails)]
+
+
+def _has_refined(spec: ReportSpec, manifest: Manifest) -> bool:
+    return bool(spec.text_rules) and "recaption" in manifest.counts
 
 
 def _optional(
@@ -169,4 +188,6 @@ def _contents(spec: ReportSpec, manifest: Manifest) -> Contents:
     ending = [("failures", "Failed rows"), *copies, *shared, *kinds, ("inputs", "Inputs"), ("recipe", "Recipe")]
     plain += [("concepts", "Concepts")] if manifest.concepts else []
     middle = ("rules", "At the threshold", rules.links(spec.rules, manifest.counts))
+    refined = [("recaptions", "Refined captions")] if _has_refined(spec, manifest) else []
+    ending = [*refined, *ending]
     return [*((*one, ()) for one in plain), middle, *((*one, ()) for one in ending)]

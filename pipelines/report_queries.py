@@ -193,14 +193,26 @@ def categories(connection: duckdb.DuckDBPyConnection, measure: str, count: int) 
     )
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, value: str, where: str, order: str, count: int) -> list[Row]:
+def mixed_rows(connection: duckdb.DuckDBPyConnection, where: str, more: str, count: int) -> list[list[Any]]:
+    """[Row, and what `more` asks for] of rows from all over the pool."""
     found = _all(
-        connection,
-        f'SELECT "key", fate, rule, {value}, "limit", detail, left(caption, {TEXT_SHOWN}), length(caption), uri,'
-        f' container, "start", "end", member, width, height FROM ledger WHERE {where} ORDER BY {order}, {_MIXED}'
-        f" LIMIT {int(count)}",
+        connection, f"SELECT {_columns('NULL')}, {more} FROM ledger WHERE {where} ORDER BY {_MIXED} LIMIT {int(count)}"
     )
-    return [Row(*row) for row in found]
+    width = len(Row._fields)
+    return [[Row(*row[:width]), *row[width:]] for row in found]
+
+
+def _columns(value: str) -> str:
+    """Those of a Row, with `value` as its value."""
+    return (
+        f'"key", fate, rule, {value}, "limit", detail, left(caption, {TEXT_SHOWN}), length(caption), uri,'
+        ' container, "start", "end", member, width, height'
+    )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, value: str, where: str, order: str, count: int) -> list[Row]:
+    query = f"SELECT {_columns(value)} FROM ledger WHERE {where} ORDER BY {order}, {_MIXED} LIMIT {int(count)}"
+    return [Row(*row) for row in _all(connection, query)]
 
 
 def _histogram(name: str, edges: Sequence[float], right_closed: bool) -> str:
