@@ -18,7 +18,7 @@ $(READY): constraints.txt setup.py
 demo: $(READY)          ## draws the toy world, curates it on all cores, verifies it, states precision and recall
 	$(BIN)/python -m tests.world out/demo/world --pairs 6000 --seed 0 --workers $(WORKERS)
 	$(BIN)/beamsift vocabulary build --captions out/demo/world/truth.jsonl --weight proper_noun=20 --padding metaclip2 --output out/demo/vocabulary.tsv
-	$(BIN)/beamsift run caption --config tests/world/demo.yaml --input 'out/demo/world/raw/*.tar' --output out/demo/set --direct_num_workers=$(WORKERS)
+	$(BIN)/python -m tests.world.captioner -- $(BIN)/beamsift run caption --config tests/world/demo.yaml --input 'out/demo/world/raw/*.tar' --output out/demo/set --direct_num_workers=$(WORKERS)
 	$(BIN)/beamsift verify out/demo/set
 	$(BIN)/python -m tests.world.score out/demo/set/ledger out/demo/world/truth.jsonl
 	@echo "report: out/demo/set/report.html"

@@ -15,13 +15,14 @@ from PIL import Image
 
 from configs.schema.caption import CaptionConfig
 from configs.schema.strict import load_config
+from tests.world.captioner import SPOILS, refine, write
 from tests.world.composition import clearly_different
 from tests.world.faults import FAULTS, kind_at, plan_sample, swapped_scene
 from tests.world.files import as_jpeg, with_exif
 from tests.world.raw_shards import write_world
 from tests.world.samples import World, draw_sample
-from tests.world.scenes import KINDS, compose, draw_scene
-from tests.world.score import RuleScore, area_under_curve, failures, relevance_area, score
+from tests.world.scenes import KINDS, caption_of, compose, draw_scene
+from tests.world.score import RuleScore, area_under_curve, failures, relevance_area, score, score_guard
 from tests.world.truth import Row, settle
 
 WORLD = World(seed=7, pairs=240, shard_size=100)
@@ -246,3 +247,20 @@ def test_the_worlds_clip_tells_matched_from_swapped_captions():
         matched, swapped = ((seen * model.encode_text(tokenizer(t), normalize=True)).sum(-1) for t in (texts, wrong))
     assert area_under_curve(matched.numpy(), swapped.numpy()) > 0.97
     assert (matched > 0.3).float().mean() > 0.95 and (swapped < 0.3).float().mean() > 0.95
+
+
+def test_the_captioner_spoils_a_share_by_the_caption_alone_and_says_how():
+    captions = [caption_of(compose(0, index), 0, index) for index in range(300)]
+    written = [write(caption) for caption in captions]
+    assert written == [write(caption) for caption in captions]
+    spoiled = [one for one in written if one.spoil]
+    assert 35 < len(spoiled) < 85 and {one.spoil for one in spoiled} <= SPOILS.keys()
+    assert all(one.text != refine(caption) for caption, one in zip(captions, written, strict=True) if one.spoil)
+    assert refine("This picture shows one red cross, small") == "One red cross, small."
+
+
+def test_the_guards_score_counts_spoiled_texts_that_were_turned_away():
+    captions = [caption_of(compose(0, index), 0, index) for index in range(60)]
+    rows = [{"caption": c, "recaption": "x", "recaption_rule": "r" if write(c).spoil else None} for c in captions]
+    assert score_guard(rows)[-1][3:] == (score_guard(rows)[-1].planted, 1.0, 1.0)
+    assert score_guard([{**rows[0], "recaption": None}]) == []

@@ -165,10 +165,10 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(*, seconds: float = 0.0, key: str = "", write: Callable[[dict], str] = write_caption):
-    """A server on a free port of this machine; `seconds` is what each answer takes at least."""
+def serving(*, seconds: float = 0.0, key: str = "", write: Callable[[dict], str] = write_caption, port: int = 0):
+    """A server on this machine, on a free port where none is given; `seconds` is what each answer takes at least."""
     served = Served(seconds, key, write)
-    server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {"served": served}))
+    server = Server(("127.0.0.1", port), type("Bound", (Handler,), {"served": served}))
     served.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

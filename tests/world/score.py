@@ -2,8 +2,9 @@
 
     python -m tests.world.score OUT/ledger truth.jsonl
 
-Exit code 1 where a heuristic rule is below 0.99; relevance is a model's judgement and is printed, not judged. Concept
-balance draws among what passed every rule: what it turns away is no fault and counts as passed.
+Exit code 1 where a heuristic rule is below 0.99, or the fact guard below 0.95 on what the stand-in captioner spoiled;
+relevance is a model's judgement and is printed, not judged. Concept balance draws among what passed every rule: what it
+turns away is no fault and counts as passed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,10 +22,14 @@ import pyarrow.parquet as parquet
 from rich.console import Console
 from rich.table import Column, Table
 
+from tests.world.captioner import write
+
 RELEVANCE = "clip_score_low"
 DRAWS = {"concept_none", "concept_not_drawn"}
 REQUIRED = 0.99
-COLUMNS = ["source", "source_key", "rule", "error", "clip_score"]
+GUARD = 0.95
+"""Precision and recall of the fact guard over all spoiled texts: it reads words, and knows no world."""
+COLUMNS = ["source", "source_key", "rule", "error", "clip_score", "caption", "recaption", "recaption_rule"]
 
 Row = Mapping[str, Any]
 
@@ -82,6 +88,23 @@ def relevance_area(ledger_rows: Iterable[Row], truth: Iterable[Row]) -> float | 
     return area_under_curve(np.array(scores[""]), np.array(scores[RELEVANCE]))
 
 
+def score_guard(ledger_rows: Iterable[Row]) -> list[RuleScore]:
+    """The fact guard against what the stand-in captioner spoiled: recall of each kind, and of all texts turned away
+    how many were spoiled. Empty where nothing was recaptioned."""
+    rows = [(write(row["caption"]).spoil, row["recaption_rule"]) for row in ledger_rows if row["recaption"] is not None]
+    hits = Counter(spoil for spoil, rule in rows if spoil and rule)
+    planted = Counter(spoil for spoil, _ in rows if spoil)
+    flagged = sum(rule is not None for _, rule in rows)
+    kinds = [
+        RuleScore(f"spoiled: {kind}", number, hits[kind], hits[kind], 1.0, hits[kind] / number)
+        for kind, number in sorted(planted.items())
+    ]
+    if not rows:
+        return []
+    precision, recall = hits.total() / (flagged or 1), hits.total() / (planted.total() or 1)
+    return [*kinds, RuleScore("spoiled: all", planted.total(), flagged, hits.total(), precision, recall)]
+
+
 def area_under_curve(positive: np.ndarray, negative: np.ndarray) -> float:
     """Chance that a positive's score is above a negative's, a tie counting half."""
     ordered = np.sort(negative)
@@ -94,7 +117,7 @@ def failures(rows: Iterable[RuleScore]) -> list[RuleScore]:
     return [row for row in rows if row.rule != RELEVANCE and min(row.precision, row.recall) < REQUIRED]
 
 
-def print_table(rows: Iterable[RuleScore], area: float | None, drawn: int = 0) -> None:
+def print_table(rows: Iterable[RuleScore], area: float | None = None, drawn: int = 0) -> None:
     told = [] if area is None else [f"relevance: AUC of clip_score {area:.4f}"]
     told += [f"{drawn} pairs that passed every rule were thinned out by concept balance"] if drawn else []
     table = Table(
@@ -121,7 +144,10 @@ def main() -> int:
     truth = [json.loads(line) for line in args.truth.read_text(encoding="utf-8").splitlines()]
     rows = score(ledger, truth)
     print_table(rows, relevance_area(ledger, truth), sum(reason_of(row) in DRAWS for row in ledger))
-    return 1 if failures(rows) else 0
+    guard = score_guard(ledger)
+    if guard:
+        print_table(guard)
+    return 1 if failures(rows) or any(min(row.precision, row.recall) < GUARD for row in guard[-1:]) else 0
 
 
 if __name__ == "__main__":
