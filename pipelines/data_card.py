@@ -13,6 +13,7 @@ import yaml
 
 from pipelines.concept_card import cell, concept_file, concept_records, concept_section
 from pipelines.concept_summary import Summary
+from pipelines.recaption_sums import recaption_card
 from transforms.shards import Manifest
 
 SIZES = [(10**exponent, name) for exponent, name in ((3, "1K"), (4, "10K"), (5, "100K"), (6, "1M"), (7, "10M"))]
@@ -76,6 +77,7 @@ def data_card(
         _summary(manifest),
         f"## What was dropped\n\n{_drop_table(manifest)}",
         concept_section(manifest, counted),
+        *([refined] if (refined := recaption_card(manifest)) else []),
         f"## Loading\n\n{_loading(manifest)}",
         f"## Layout\n\n{_LAYOUT}",
         f"## How it was made\n\n{_making(manifest)}",

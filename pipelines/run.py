@@ -206,7 +206,9 @@ def sum_counts(tallies: Sequence[Tally]) -> dict[str, Any]:
 
 
 def _sum_texts(tallies: Sequence[Tally], cfg: CaptionConfig) -> dict[str, Any]:
-    return {"recaption": sum_recaptions(tallies, cfg.recaption.captioner)} if cfg.recaption.enabled else {}
+    if not cfg.recaption.enabled:
+        return {}
+    return {"recaption": sum_recaptions((tally.recaptions for tally in tallies), cfg.recaption.captioner)}
 
 
 def sum_seconds(parts: Iterable[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:

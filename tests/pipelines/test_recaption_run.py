@@ -12,6 +12,7 @@ pytest.importorskip("apache_beam")
 from pipelines.decisions import disagreements, load_measured
 from pipelines.finish import finished_manifest
 from pipelines.ledger import open_ledger, run_config, samples_by_unit
+from recaption.prompting import load_prompt
 from tests.pipelines.damage import problems
 from tests.pipelines.recaption_run import ANSWERED, ROWS, asking, write, write_pool
 from tests.pipelines.whole_runs import arguments, run_here, run_killed, shards_of, standing, unfinished
@@ -93,6 +94,18 @@ def test_the_ledger_has_it_in_columns_and_the_manifest_in_sums(made):
     assert refined["turned_away"] == {name: n for name, n in told.items() if name}
     assert (refined["tokens_in"], refined["tokens_out"]) == (100 * len(ANSWERED), 20 * len(ANSWERED))
     assert refined["cost"] == pytest.approx(len(ANSWERED) * (100 * 2.0 + 20 * 10.0) / 1e6)
+
+
+def test_the_card_lists_model_prompt_mix_and_cost(made):
+    card = (made[0] / "README.md").read_text("utf-8")
+    [part] = [part for part in card.split("\n## ") if part.startswith("Refined captions")]
+    text = finished_manifest(str(made[0])).counts["recaption"]["text"]
+    assert (
+        f"| captioner | `stand-in`, server |\n| prompts | `{load_prompt('refine-1', 'en').version}`, `refine-1.zh"
+        in part
+    )
+    assert f"| mix | 50% of the accepted by a hash of the key: {text} of {ROWS} texts |" in part
+    assert f"{100 * len(ANSWERED):,} tokens read" in part and "recaption_failed 5" in part
 
 
 def test_the_shards_hold_both_texts_and_which_of_them_is_the_text(made):
