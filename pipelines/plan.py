@@ -21,6 +21,7 @@ from pipelines.decisions import reasons
 from pipelines.plain_text import number, plain, show_text
 from pipelines.plan_checks import (
     Finding,
+    check_captioner,
     check_disk,
     check_inputs,
     check_memory,
@@ -75,6 +76,7 @@ def plan(request: Request, samples: int | None = None, parallelism: int | None =
     pool = forecast(trial, pool_workload(trial, units, request.cfg, request.limit), request.cfg, local)
     load = pool.load if samples is None else resized(pool.load, samples, request.cfg)
     asked = forecast(trial, load, request.cfg, parallelism or local)
+    findings += check_captioner(request.cfg, pool.load.kept)
     findings += [*check_disk(request.output, pool.costs), *check_memory(pool.memory, local)]
     print_plan(request, findings, trial, (pool, asked))
     return STOPS if any(finding.stops for finding in findings) else 0
@@ -118,6 +120,7 @@ def run_findings(request: Request) -> Iterator[Finding]:
     steps = ["scan", "unique keys", "shared captions", "picture and caption rules", "duplicates"]
     steps += ["relevance"] if request.cfg.relevance.enabled else []
     steps += ["concepts"] if request.cfg.concepts.enabled else []
+    steps += ["recaption"] if request.cfg.recaption.enabled else []
     runner = PipelineOptions(list(request.beam_arguments)).view_as(StandardOptions).runner
     workers = worker_count(request.beam_arguments)
     mode = "in this process" if workers == 1 else f"{workers} processes"

@@ -18,9 +18,12 @@ from typing import NamedTuple
 from classifiers.clip import ClipScorer
 from classifiers.errors import ModelError
 from configs.schema.caption import CaptionConfig, ConceptRules, RelevanceRules
+from pipelines.caption import captioner_of
 from pipelines.finish import read_manifest
 from pipelines.plan_costs import StageCost
 from pipelines.run import make_site, run_fingerprint
+from recaption.captioner import CaptionerDown
+from recaption.openai_server import ServerCaptioner
 from transforms.beam.scan import scan_fingerprint
 from transforms.beam.verbs import Site
 from transforms.caption_pairs import scan_reads
@@ -113,6 +116,23 @@ def check_vocabulary(rules: ConceptRules) -> Iterator[Finding]:
         found = read_vocabulary(rules.vocabulary)
         weighted = int((found.weights != 1).sum())
         yield Finding("vocabulary", f"{len(found):,} entries, {weighted:,} weighted, sha256 {found.sha256}")
+
+
+def check_captioner(cfg: CaptionConfig, rows: float) -> Iterator[Finding]:
+    """Whether there is somebody to ask. Nothing is asked, so what answers cost is in no figure of the plan."""
+    if not cfg.recaption.enabled:
+        return
+    captioner, rules = captioner_of(cfg), cfg.recaption.captioner
+    where = rules.server.url if rules.backend == "server" else f"in the worker, from {rules.local.path or rules.model}"
+    try:
+        captioner.check_installed()
+        if isinstance(captioner, ServerCaptioner):
+            captioner.load()
+            captioner.close()
+    except (ModelError, CaptionerDown) as error:
+        yield Finding("captioner", f"{rules.model}: {error}", stops=True)
+        return
+    yield Finding("captioner", f"{rules.model}, {where}; about {rows:,.0f} rows to ask, at a cost not in this plan")
 
 
 def check_disk(output: str, costs: Sequence[StageCost]) -> Iterator[Finding]:

@@ -32,8 +32,11 @@ class Refined(NamedTuple):
 
 
 def accepted(connection: duckdb.DuckDBPyConnection, count: int) -> list[Refined]:
-    """Texts that no rule turned away, from all over the pool."""
-    return [Refined(*one) for one in mixed_rows(connection, f"{ROWS} AND recaption_rule IS NULL", COLUMNS, count)]
+    """Texts that no rule turned away, from all over the pool; those that say something else than the original, else
+    any."""
+    where = f"{ROWS} AND recaption_rule IS NULL"
+    found = mixed_rows(connection, f"{where} AND recaption <> caption", COLUMNS, count)
+    return [Refined(*one) for one in found or mixed_rows(connection, where, COLUMNS, count)]
 
 
 def turned_away(connection: duckdb.DuckDBPyConnection, rules: list[str], each: int) -> list[Refined]:

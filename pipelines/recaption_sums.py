@@ -35,7 +35,7 @@ def recaption_card(manifest: Manifest) -> str:
     sums = manifest.counts.get("recaption")
     if sums is None:
         return ""
-    share = manifest.config["recaption"]["mix"]["recaption_share"]
+    share, kept = manifest.config["recaption"]["mix"]["recaption_share"], manifest.counts["kept"]
     turned = ", ".join(f"{rule} {number:,}" for rule, number in sums["turned_away"].items()) or "none"
     rows = {
         "captioner": f"`{plain_cell(sums['model'])}`, {manifest.config['recaption']['captioner']['backend']}",
@@ -44,7 +44,7 @@ def recaption_card(manifest: Manifest) -> str:
         "cost": f"{sums['cost']:,} at the prices of the config",
         "accepted": f"{sums['accepted']:,}",
         "turned away": turned,
-        "mix": f"{share:.0%} of the accepted by a hash of the key: {sums['text']:,} of {manifest.counts['kept']:,} texts",
+        "mix": f"{share:.0%} of the accepted by a hash of the key: {sums['text']:,} of {kept:,} texts",
     }
     lines = "".join(f"| {name} | {value} |\n" for name, value in rows.items())
     return f"## Refined captions\n\n| | |\n|---|---|\n{lines}\n{_WHERE}"

@@ -8,7 +8,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.benchmarks import bench_caption, bench_concepts, bench_decide, bench_flink, bench_pictures, bench_shards
+from tests.benchmarks import (
+    bench_caption,
+    bench_concepts,
+    bench_decide,
+    bench_flink,
+    bench_pictures,
+    bench_recaption,
+    bench_shards,
+)
 
 BENCHMARKS = {
     "caption": bench_caption.bench,
@@ -16,6 +24,7 @@ BENCHMARKS = {
     "decide": bench_decide.bench,
     "flink": bench_flink.bench,
     "pictures": bench_pictures.bench,
+    "recaption": bench_recaption.bench,
     "shards": bench_shards.bench,
 }
 

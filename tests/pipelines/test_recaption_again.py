@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("apache_beam")
 
 from configs.schema.strict import ConfigError
+from pipelines.cli import main
 from pipelines.ledger import samples_by_unit
 from pipelines.what_if import what_if
 from pipelines.why import why
@@ -47,6 +48,12 @@ def output(pool, clip, tmp_path_factory) -> Path:
             patch.delenv(name, raising=False)
         assert run_here(pool, folder, *asking(served, clip=clip)) == 0
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def recaptions(output: Path | str) -> dict[str, tuple[str, str]]:
@@ -107,6 +114,20 @@ def test_why_tells_the_verdict_and_both_texts(output, capsys):
     assert why(str(output), "b4") == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "recaption_failed: recaption_attempts 3 requests, limit 0 (CaptionerUnavailable:" in told
+
+
+def test_plan_asks_whether_somebody_is_there(pool, tmp_path, capsys):
+    def planned(*more: str) -> tuple[int, str]:
+        command = ["plan", "caption", "--input", *pool, "--output", str(tmp_path / "out"), *more]
+        return main(command), " ".join(capsys.readouterr().out.split())
+
+    with serving() as served:
+        code, told = planned(*asking(served))
+        assert code == 0 and f"stand-in, {served.url}; about {ROWS} rows to ask" in told and served.bodies == []
+        code, told = planned(*asking(served, "--set", "recaption.captioner.model=other"))
+        assert code == 2 and "expected one of stand-in, found 'other'" in told
+    code, told = planned(*asking("http://127.0.0.1:9/v1"))
+    assert code == 2 and "expected somebody to listen" in told and "a run would stop: captioner" in told
 
 
 def test_a_model_in_the_worker_writes_the_same_bytes_again(pool, tmp_path):
