@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.concept_summary import Band, Summary
-from pipelines.plain_text import number
+from pipelines.plain_text import cell, number
 from transforms.shards import Manifest
 
 
@@ -86,9 +86,3 @@ def concept_records(manifest: Manifest) -> list[dict[str, Any]]:
     ]
     key = {"@id": "concepts/entry"}
     return [{"@type": "cr:RecordSet", "@id": "concepts", "name": "concepts", "key": key, "field": fields}]
-
-
-def cell(value: object) -> str:
-    """Text for a Markdown table: no cell break, no line break, no code mark, no HTML."""
-    text = " ".join(str(value).split())
-    return text.replace("|", "\\|").replace("`", "'").replace("<", "&lt;")

@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
-from pipelines.concept_card import cell, concept_file, concept_records, concept_section
+from pipelines.concept_card import concept_file, concept_records, concept_section
 from pipelines.concept_summary import Summary
+from pipelines.plain_text import cell
 from pipelines.recaption_sums import recaption_card
 from transforms.shards import Manifest
 

@@ -44,3 +44,9 @@ def _escape(character: str) -> str:
 def show_text(line: str) -> None:
     """One line to stdout, as wide as it is."""
     Console(soft_wrap=True, highlight=False).print(Text(plain(line, LINE)))
+
+
+def cell(value: object) -> str:
+    """Text for a Markdown table: no cell break, no line break, no code mark, no HTML."""
+    text = " ".join(str(value).split())
+    return text.replace("|", "\\|").replace("`", "'").replace("<", "&lt;")

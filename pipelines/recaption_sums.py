@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from configs.schema.recaption import CaptionerRules
+from pipelines.plain_text import cell
 from recaption.captioner import cost
 from recaption.prompting import load_prompts
 from transforms.shards import Manifest
@@ -38,7 +39,7 @@ def recaption_card(manifest: Manifest) -> str:
     share, kept = manifest.config["recaption"]["mix"]["recaption_share"], manifest.counts["kept"]
     turned = ", ".join(f"{rule} {number:,}" for rule, number in sums["turned_away"].items()) or "none"
     rows = {
-        "captioner": f"`{plain_cell(sums['model'])}`, {manifest.config['recaption']['captioner']['backend']}",
+        "captioner": f"`{cell(sums['model'])}`, {manifest.config['recaption']['captioner']['backend']}",
         "prompts": ", ".join(f"`{prompt}`" for prompt in sums["prompts"]),
         "asked": f"{sums['asked']:,} rows; {sums['tokens_in']:,} tokens read, {sums['tokens_out']:,} written",
         "cost": f"{sums['cost']:,} at the prices of the config",
@@ -48,11 +49,6 @@ def recaption_card(manifest: Manifest) -> str:
     }
     lines = "".join(f"| {name} | {value} |\n" for name, value in rows.items())
     return f"## Refined captions\n\n| | |\n|---|---|\n{lines}\n{_WHERE}"
-
-
-def plain_cell(text: str) -> str:
-    """A name as a Markdown table holds it: no cell break, no code mark, no HTML."""
-    return " ".join(text.split()).replace("|", "\\|").replace("`", "'").replace("<", "&lt;")
 
 
 _WHERE = """`KEY.txt` is the refined text or the original, as `beamsift.measures.text_from` in `KEY.json` says. Both
