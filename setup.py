@@ -23,11 +23,13 @@ BASE = [
     "xxhash>=3.5",
 ]
 MODELS = ["torch>=2.13", "torchvision>=0.28", "open_clip_torch>=3.3,<4", "safetensors>=0.6"]
+SEMANTIC = [*MODELS, "faiss-cpu>=1.15,<2"]
 RECAPTION = [*MODELS, "httpx>=0.28,<1", "transformers>=5.20,<6"]
 OBJECTS = "obstore>=0.12,<0.13"
 TEST = [
     OBJECTS,
     *RECAPTION,
+    *SEMANTIC,
     "apache-beam[gcp]",
     "atheris>=3",
     "boto3",
@@ -64,6 +66,7 @@ setup(
     install_requires=BASE,
     extras_require={
         "models": MODELS,
+        "semantic": SEMANTIC,
         "aws": [OBJECTS, "boto3"],
         "recaption": RECAPTION,
         "gcp": [OBJECTS, "apache-beam[gcp]"],

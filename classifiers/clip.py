@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from PIL import Image
 
 from classifiers.clip_source import ClipSource, fingerprint_source, parse_source
@@ -42,6 +43,8 @@ class ClipScorer:
 
     rules: RelevanceRules
     name: str = "clip"
+    keep_embeddings: bool = False
+    """Whether the answers carry the embeddings of pictures and captions too."""
     _network: _Network | None = field(default=None, init=False, repr=False, compare=False)
     _weights: str = field(default="", init=False, repr=False, compare=False)
     """Fingerprint of the source, hashed once: a run asks for it with every unit of work."""
@@ -78,8 +81,15 @@ class ClipScorer:
         truncated = dict(zip(captions, self._network.truncated(captions), strict=True))
         row_of = dict(zip(captions, texts, strict=True))
         rows = iter(pictures)
-        return [
+        scored = [
             _pair_scores(several, next(rows), row_of, truncated) if several else PairScores() for _, several in batch
+        ]
+        if not self.keep_embeddings:
+            return scored
+        rows = iter(pictures)
+        return [
+            _with_embeddings(one, next(rows), [row_of[caption] for caption in several]) if several else one
+            for one, (_, several) in zip(scored, batch, strict=True)
         ]
 
     def fingerprint(self) -> str:
@@ -89,7 +99,7 @@ class ClipScorer:
         ran = (self._network.device.type, self._network.precision) if self._network else (rules.device, rules.precision)
         how = f"{'/'.join(ran)}/{rules.batch_size}/{rules.threads}"
         self._weights = self._weights or fingerprint_source(parse_source(rules))
-        return f"{self._weights}:{how}"
+        return f"{self._weights}:{how}{'/embeddings' if self.keep_embeddings else ''}"
 
     @property
     def precision(self) -> str:
@@ -98,8 +108,8 @@ class ClipScorer:
             raise ModelError(f"{self.name}: expected load() before precision")
         return self._network.precision
 
-    def __reduce__(self) -> tuple[type[ClipScorer], tuple[RelevanceRules, str]]:
-        return ClipScorer, (self.rules, self.name)
+    def __reduce__(self) -> tuple[type[ClipScorer], tuple[RelevanceRules, str, bool]]:
+        return ClipScorer, (self.rules, self.name, self.keep_embeddings)
 
 
 def open_picture(pixels: Pixels) -> Image.Image:
@@ -179,6 +189,11 @@ def _pair_scores(
         if not math.isfinite(score):
             raise ModelError(f"clip: expected a finite score, found {score} for caption {caption[:60]!r}")
     return PairScores(tuple(scores), tuple(truncated[caption] for caption in captions))
+
+
+def _with_embeddings(scored: PairScores, picture: Features, captions: Sequence[Features]) -> PairScores:
+    packed = [features.astype(np.float16).tobytes() for features in (picture, *captions)]
+    return structs.replace(scored, picture=packed[0], captions=tuple(packed[1:]))
 
 
 def _load_network(source: ClipSource, rules: RelevanceRules) -> _Network:

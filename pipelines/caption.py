@@ -1,7 +1,8 @@
 """Image–caption pairs (GLM-4.1V-Thinking, section 3.1).
 
 From a large pool of pairs, first simple heuristics: pictures of too low a resolution, of a solid colour, captions out
-of length bounds, repeated pictures, the same or nearly. Then relevance: pairs whose CLIP score is below 0.3 go.
+of length bounds, repeated pictures, the same or nearly. Then relevance: pairs whose CLIP score is below 0.3 go, and by
+the same model's embeddings pictures that mean the same.
 Then concept balance: captions of concepts that the pool has in plenty are thinned out, rare ones stay.
 Last factual recaptioning: what the noisy originals say is kept and enriched, and the final texts mix both.
 
@@ -25,6 +26,7 @@ from recaption.openai_server import ServerCaptioner
 from transforms.beam.count_concepts import BalanceConcepts, VocabularyFile
 from transforms.beam.match import Match
 from transforms.beam.match_near import MatchNear
+from transforms.beam.match_semantic import MatchSemantic
 from transforms.beam.scan import Scan
 from transforms.beam.tally_concepts import TallyConcepts
 from transforms.beam.verbs import Keep, Rows, Site
@@ -38,12 +40,14 @@ from transforms.caption_pairs import (
     mark_irrelevant,
     mark_near_duplicates,
     mark_recaption,
+    mark_semantic_duplicates,
     mark_unsound,
     scan_reads,
     scan_steps,
 )
 from transforms.duplicates import ExactDuplicates
 from transforms.near_duplicates import NearDuplicates
+from transforms.semantic_duplicates import mark_asked
 from transforms.shared_captions import SharedCaptions
 from transforms.unique_keys import UniqueKeys
 from transforms.vocabulary import vocabulary_sha256
@@ -63,6 +67,10 @@ def build(units: PCollection, cfg: CaptionConfig, site: Site, buckets: int) -> R
     if cfg.relevance.enabled:
         rows = rows | "Relevance" >> score_relevance(cfg)
         rows = rows | "KeepRelevant" >> Keep(partial(mark_irrelevant, cfg=cfg))
+    if cfg.semantic_duplicates.enabled:
+        rows = rows | "SemanticAsked" >> Keep(partial(mark_asked, rules=cfg.semantic_duplicates))
+        rows = rows | "Semantic" >> MatchSemantic(cfg.semantic_duplicates, ClipScorer.name, cfg.seed)
+        rows = rows | "KeepMeanings" >> Keep(partial(mark_semantic_duplicates, cfg=cfg))
     if cfg.concepts.enabled:
         rows = balance_concepts(rows, cfg)
     if cfg.recaption.enabled:
@@ -88,7 +96,7 @@ def concepts_fingerprint(cfg: CaptionConfig) -> str:
 
 def models_fingerprint(cfg: CaptionConfig) -> str:
     """What the models are known by; empty where none runs. Raises ModelError for local weights that are not there."""
-    found = [ClipScorer(cfg.relevance).fingerprint()] if cfg.relevance.enabled else []
+    found = [score_relevance(cfg).model.fingerprint()] if cfg.relevance.enabled else []
     return "+".join(found + ([captioner_of(cfg).fingerprint()] if cfg.recaption.enabled else []))
 
 
@@ -104,7 +112,8 @@ def score_relevance(cfg: CaptionConfig) -> Visit:
     """The first of the steps that run a model; none but these asks for an accelerator."""
     rules = cfg.relevance
     hints = {"accelerator": rules.accelerator} if rules.accelerator else {}
-    return Visit(ClipScorer(rules), ask_relevance, apply_scores, rules.batch_size, cfg.read.max_decode_pixels, hints)
+    scorer = ClipScorer(rules, keep_embeddings=cfg.semantic_duplicates.enabled)
+    return Visit(scorer, ask_relevance, apply_scores, rules.batch_size, cfg.read.max_decode_pixels, hints)
 
 
 def captioner_of(cfg: CaptionConfig) -> ServerCaptioner | LocalCaptioner:

@@ -31,6 +31,9 @@ MEASURES: dict[str, Measure] = {
     "near_distance": Measure("int64", "bits", "Bits of the perceptual hash that differ from the kept one's"),
     "near_difference": Measure("double", "share", "Share of strong frequencies that differ from the kept one's"),
     "clip_score": Measure("double", "cosine", "Cosine of picture and caption"),
+    "semantic_copies": Measure("int64", "copies", "Rows around the picture of one meaning that stays"),
+    "semantic_duplicate_of": Measure("string", "key", "Key of the picture of one meaning that was kept"),
+    "semantic_cosine": Measure("double", "cosine", "Cosine of the picture's embedding and the kept one's"),
     "clip_truncated": Measure("int64", "0 or 1", "Whether the caption is longer than the model reads"),
     "concepts": Measure("int64", "entries", "Entries of the vocabulary that the caption names"),
     "concept_t": Measure("double", "t", "The t above which one of these entries lets the caption stay"),
@@ -120,6 +123,14 @@ RULES = [
         "min",
         "Picture and caption do not belong together",
     ),
+    RuleSpec(
+        "image_semantic_duplicate",
+        "semantic_cosine",
+        "Sample",
+        "semantic_duplicates.min_cosine",
+        "max",
+        "A better picture that means the same is kept",
+    ),
     RuleSpec("concept_none", "concepts", "Concepts", "concepts.t", "min", "Names nothing of the vocabulary", 1),
     RuleSpec(
         "concept_not_drawn",
@@ -131,7 +142,9 @@ RULES = [
     ),
 ]
 
-HIDDEN = frozenset({"duplicate_of", "near_duplicate_of", "clip_truncated", "concept", "concept_limit"})
+HIDDEN = frozenset(
+    {"duplicate_of", "near_duplicate_of", "semantic_duplicate_of", "clip_truncated", "concept", "concept_limit"}
+)
 
 REPORT = ReportSpec(
     "Image–caption pairs",

@@ -63,7 +63,7 @@ def build_report(
 ) -> None:
     """Writes OUT/report.html from OUT/ledger and the manifest, read from OUT where it is None.
 
-    `fetch` gives a picture's bytes, in the order of the files, which `expect` is told before, or a placeholder is shown.
+    `fetch` gives a picture's bytes, in the order of files that `expect` is told before; else a placeholder is shown.
     The same run gives the same bytes but for `built`, the time in the header (now, where none is given). Raises
     ValueError where there is no ledger, no valid manifest, or a rule reads a measure that the spec does not list.
     """

@@ -15,6 +15,13 @@ from pipelines.report_spec import RuleSpec, is_enabled, limit_of
 from transforms.concept_fates import LIMIT, NOT_DRAWN
 from transforms.records import Sample
 
+CHOSEN = {
+    "image_duplicate": "duplicate_of",
+    "image_near_duplicate": "near_duplicate_of",
+    "image_semantic_duplicate": "semantic_duplicate_of",
+}
+"""Which measure names the copy that a rule keeps."""
+
 
 def standings(measure: str, value: float | int | str, sample: Sample, cfg: CaptionConfig) -> Iterator[tuple[str, str]]:
     """Each rule on `measure` and what it says: `yes: ≥ 200 by 57`."""
@@ -28,7 +35,7 @@ def standings(measure: str, value: float | int | str, sample: Sample, cfg: Capti
 def standing(rule: RuleSpec, value: float | int | str, sample: Sample, cfg: CaptionConfig) -> str:
     if not applies(rule, cfg):
         return "off"
-    chosen = {"image_duplicate": "duplicate_of", "image_near_duplicate": "near_duplicate_of"}.get(rule.rule, "")
+    chosen = CHOSEN.get(rule.rule, "")
     if sample.measures.get(chosen) == sample.key:
         return "yes: the chosen copy"
     solved = sample.measures.get(LIMIT) if rule.rule == NOT_DRAWN else None

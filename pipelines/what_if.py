@@ -103,6 +103,8 @@ def _needs_pictures(key: str, cfg: CaptionConfig) -> bool:
         return cfg.relevance.enabled and name in MODEL_KEYS
     if section == "recaption":
         return cfg.recaption.enabled and name.removeprefix("captioner.") in ASKING_KEYS
+    if section == "semantic_duplicates":
+        return cfg.semantic_duplicates.enabled  # pairs around another kept one are not stored
     measured = scan_reads(cfg).get(section, {})  # a section's keys, or whether the section is measured at all
     return name in measured if isinstance(measured, dict) else name == "enabled"
 

@@ -149,6 +149,10 @@ def copy_lines(sample: Sample, connection: duckdb.DuckDBPyConnection) -> Iterato
     if like is not None:
         copies, distance = sample.measures["near_copies"], sample.measures["near_distance"]
         yield "near copies", f"{copies} that look the same, chosen: {like}; this one differs in {distance} bits of 64"
+    meant = sample.measures.get("semantic_duplicate_of")
+    if meant is not None:
+        cosine = sample.measures.get("semantic_cosine", 1)
+        yield "same meaning", f"{sample.measures['semantic_copies']} of one meaning, chosen: {meant}; cosine {cosine}"
     kept = sample.measures.get("duplicate_of")
     if kept is None:
         return

@@ -24,8 +24,9 @@ from transforms.matching import match_in_memory
 from transforms.near_duplicates import NEAR_MEASURES, NearDuplicates, check_near_duplicate
 from transforms.pictures import measure_pictures
 from transforms.recaptions import judge_again, judge_recaption, without_recaption
-from transforms.records import Drop, Sample, Text, texts
+from transforms.records import Drop, Sample, Text, texts, with_measures
 from transforms.relevance import PairScores, captions_to_score, check_relevance, mark_scores
+from transforms.semantic_duplicates import check_semantic_duplicate, is_known
 from transforms.shared_captions import check_boilerplate
 from transforms.vocabulary import Vocabulary, read_vocabulary
 
@@ -51,7 +52,7 @@ def ask_relevance(loaded: Loaded) -> tuple[Any, tuple[str, ...]]:
 
 
 def apply_scores(sample: Sample, answer: Any) -> Sample:
-    scores, truncated = answer
+    scores, truncated, *_ = answer  # embeddings, where any were kept, stay in the sidecar
     return mark_scores(sample, PairScores(tuple(scores), tuple(truncated)))
 
 
@@ -82,6 +83,10 @@ def mark_irrelevant(sample: Sample, cfg: CaptionConfig) -> Sample:
     return mark_sample(sample, partial(check_relevance, rules=cfg.relevance))
 
 
+def mark_semantic_duplicates(sample: Sample, cfg: CaptionConfig) -> Sample:
+    return mark_sample(sample, partial(check_semantic_duplicate, rules=cfg.semantic_duplicates))
+
+
 def mark_concepts(sample: Sample, cfg: CaptionConfig) -> Sample:
     return mark_unbalanced(sample, concept_t(cfg))
 
@@ -101,8 +106,8 @@ def decide_again(
     """The fates of measured rows under another config, by the same rules in the same order, without a picture.
 
     `units[i]` is the unit of `samples[i]`; `vocabulary` is read from where the config has it if None. A row that
-    reaches relevance without a score is kept and carries the measure `unscored`, one that would have to be recaptioned
-    `unasked`: only a run can tell.
+    reaches relevance without a score, or the comparison of meanings without having been compared, is kept and carries
+    the measure `unscored`, one that would have to be recaptioned `unasked`: only a run can tell.
     """
     decided = _decide_pairs(samples, units, cfg, vocabulary)
     if not cfg.recaption.enabled:
@@ -121,7 +126,20 @@ def _decide_pairs(
         near = NearDuplicates(cfg.near_duplicates)
         marked = [mark_near_duplicates(s, cfg) for s in match_in_memory(marked, near, units, near.with_stars)]
     marked = [_decide_relevance(sample, cfg) for sample in marked] if cfg.relevance.enabled else marked
+    marked = _decide_semantic(marked, cfg) if cfg.semantic_duplicates.enabled else marked
     return _decide_concepts(marked, cfg, vocabulary) if cfg.concepts.enabled else marked
+
+
+def _decide_semantic(samples: list[Sample], cfg: CaptionConfig) -> list[Sample]:
+    """By the pairs a run found: a row that was not compared, or whose kept one is not there now, is kept `unscored`."""
+    rules = cfg.semantic_duplicates
+    there = {sample.key for sample in samples if sample.alive}
+    return [
+        mark_semantic_duplicates(sample, cfg)
+        if not sample.alive or is_known(sample, there, rules)
+        else with_measures(sample, unscored=1)
+        for sample in samples
+    ]
 
 
 def _forget(sample: Sample) -> Sample:

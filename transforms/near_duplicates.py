@@ -26,6 +26,7 @@ from transforms.matching import Candidate, Met, Packed, bucket_of
 from transforms.near_pairs import Hashes, Near, Pool, Within, join_hashes, like_pairs, near_hashes
 from transforms.perceptual_hash import HASH_BYTES, LOOK_BYTES, look_difference
 from transforms.records import Drop, Sample, pictures, with_measures
+from transforms.stars import greedy_stars
 
 STAR = 4
 """Parts of a payload that speaks for all rows of a key; a row's own has three: weight, key, what was seen."""
@@ -33,6 +34,7 @@ STARS = -1
 """In place of a unit: who answers for hashes that are near others."""
 NEAR_MEASURES = ("near_copies", "near_duplicate_of", "near_distance", "near_difference")
 _AREA_BITS, _LENGTH_BITS = 39, 24
+_SHARE_STEPS = 10_000
 
 
 Told = tuple[int, str, int, float]
@@ -159,27 +161,10 @@ def _join_near(parts: list[Near]) -> tuple[Pool, Numbers, Numbers]:
 
 
 def _greedy_stars(pool: Pool, left: Numbers, right: Numbers) -> Numbers:
-    """For each hash the index of the one it is a copy of, or its own: the rule of this module."""
-    count = len(pool.codes)
-    order = np.array(sorted(range(count), key=lambda v: (-int(pool.weights[v]), pool.keys[v])), np.int64)
-    place = np.empty(count, np.int64)
-    place[order] = np.arange(count)
-    better, worse = np.minimum(place[left], place[right]), np.maximum(place[left], place[right])
-    by_better = np.argsort(better, kind="stable")
-    better, worse = better[by_better], worse[by_better]
-    starts = np.searchsorted(better, np.arange(count + 1)).tolist()
-    stays = np.ones(count, bool)
-    for one in range(count):
-        if stays[one]:
-            stays[worse[starts[one] : starts[one + 1]]] = False
-    asked = np.flatnonzero(stays[better] & ~stays[worse])
-    better, worse = better[asked], worse[asked]
-    ends = order[better], order[worse]
-    distances = differing_bits(pool.codes[ends[0]], pool.codes[ends[1]])
-    ranked = np.lexsort((better, distances, look_difference(pool.looks[ends[0]], pool.looks[ends[1]]), worse))
-    copies, first = np.unique(worse[ranked], return_index=True)
-    middle = np.arange(count)
-    middle[copies] = better[ranked][first]
-    star = np.empty(count, np.int64)
-    star[order] = order[middle]
-    return star
+    """For each hash the index of the one it is a copy of, or its own."""
+    order = sorted(range(len(pool.codes)), key=lambda v: (-int(pool.weights[v]), pool.keys[v]))
+    differences = look_difference(pool.looks[left], pool.looks[right])
+    apart = np.round(differences * _SHARE_STEPS).astype(np.int64) << 7 | differing_bits(
+        pool.codes[left], pool.codes[right]
+    )
+    return greedy_stars(np.array(order, np.int64), (left, right), apart)

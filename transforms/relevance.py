@@ -24,6 +24,10 @@ class PairScores(msgspec.Struct, frozen=True, array_like=True):
     """Cosines, rounded to 4 decimals."""
     truncated: tuple[bool, ...] = ()
     """Whether the model read only the beginning of the caption."""
+    picture: bytes = b""
+    """The picture's embedding, float16 of length 1; empty where none was asked for. It stays in the sidecar."""
+    captions: tuple[bytes, ...] = ()
+    """Those of the captions."""
 
 
 def captions_to_score(sample: Sample) -> tuple[str, ...]:

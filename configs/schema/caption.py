@@ -144,6 +144,23 @@ class RelevanceRules(Strict):
     """CPU threads of one copy of the model. One per worker process keeps workers from fighting over cores."""
 
 
+class SemanticDuplicateRules(Strict):
+    enabled: bool = False
+    """Whether pictures that mean the same are looked for by the embeddings that relevance made. SemDeDup (arXiv
+    2303.09540); GLM-4.1V does not say that it did."""
+    min_cosine: float = Field(0.96, ge=0, le=1)
+    """Cosine of two pictures' embeddings from which one is a copy of the other. Ours: it depends on the model, and the
+    report shows the pairs nearest to it. SemDeDup's 1 - epsilon is chosen by the share to keep."""
+    text_min_cosine: float = Field(-1.0, ge=-1, le=1)
+    """Cosine of the two captions that won from which the pair still counts; -1: captions are not asked."""
+    keep: Literal["largest", "best_score", "longest_caption"] = "best_score"
+    """Which stays: the highest CLIP score, the most pixels or the longest caption; the others break ties in the order
+    score, pixels, caption; then the smaller key. SemDeDup keeps the one furthest from its centroid."""
+    rows_per_cluster: int = Field(20_000, ge=1)
+    """Rows that one worker compares with each other: 20 MB of embeddings of 512 numbers. A smaller pool is one cluster
+    and exact. SemDeDup found its answer to depend little on the number of clusters."""
+
+
 class ConceptRules(Strict):
     enabled: bool = False
     """Whether captions are resampled by the concepts they name. Off by default, because it needs a vocabulary."""
@@ -182,6 +199,7 @@ class CaptionConfig(Strict):
     duplicates: DuplicateRules = DuplicateRules()
     near_duplicates: NearDuplicateRules = NearDuplicateRules()
     relevance: RelevanceRules = RelevanceRules()
+    semantic_duplicates: SemanticDuplicateRules = SemanticDuplicateRules()
     concepts: ConceptRules = ConceptRules()
     recaption: RecaptionRules = RecaptionRules()
     output: OutputRules = OutputRules()
@@ -193,6 +211,8 @@ class CaptionConfig(Strict):
             "caption.*_words": (self.caption.min_words, self.caption.max_words),
             "image.*_pixel_count": (self.image.min_pixel_count, self.image.max_pixel_count),
         }
+        if self.semantic_duplicates.enabled and not self.relevance.enabled:
+            raise ValueError("semantic_duplicates.enabled: expected relevance.enabled, whose model is asked")
         for name, (low, high) in pairs.items():
             if low > high:
                 raise ValueError(f"{name}: expected min <= max, found {low} > {high}")

@@ -124,5 +124,11 @@ def test_two_rules_on_one_measure_are_both_told():
 def test_rules_that_are_off_say_so():
     cfg = small_config().model_copy(update={"image": small_config().image.model_copy(update={"allow_animated": True})})
     off = [rule.rule for rule in RULES if not applies(rule, cfg)]
-    assert off == ["image_animated", "caption_language", "image_near_duplicate", "clip_score_low"]
+    assert off == [
+        "image_animated",
+        "caption_language",
+        "image_near_duplicate",
+        "clip_score_low",
+        "image_semantic_duplicate",
+    ]
     assert standing(RULES[4], 3, SAMPLE, cfg) == "off"
