@@ -19,12 +19,14 @@ from apache_beam.pvalue import PCollection
 
 from classifiers.clip import ClipScorer
 from configs.schema.caption import CaptionConfig
+from pipelines.against import known_uri
 from recaption.asking import add_reply, ask_recaption, question_of
 from recaption.checker import RecaptionChecker, add_check, ask_check
 from recaption.local_model import LocalCaptioner
 from recaption.openai_server import ServerCaptioner
 from transforms.beam.count_concepts import BalanceConcepts, VocabularyFile
 from transforms.beam.match import Match
+from transforms.beam.match_known import MatchKnown
 from transforms.beam.match_near import MatchNear
 from transforms.beam.match_semantic import MatchSemantic
 from transforms.beam.scan import Scan
@@ -38,6 +40,7 @@ from transforms.caption_pairs import (
     mark_concepts,
     mark_duplicates,
     mark_irrelevant,
+    mark_known,
     mark_near_duplicates,
     mark_recaption,
     mark_semantic_duplicates,
@@ -59,6 +62,10 @@ def build(units: PCollection, cfg: CaptionConfig, site: Site, buckets: int) -> R
     rows = rows | "UniqueKeys" >> Match(UniqueKeys(), buckets)
     rows = rows | "SharedCaptions" >> Match(SharedCaptions(), buckets)
     rows = rows | "KeepSound" >> Keep(partial(mark_unsound, cfg=cfg))
+    if cfg.against.runs:
+        known = known_uri(site.output, cfg.against.runs)
+        rows = rows | "Known" >> MatchKnown(known, cfg.against.runs, cfg)
+        rows = rows | "KeepNew" >> Keep(partial(mark_known, cfg=cfg))
     rows = rows | "Duplicates" >> Match(ExactDuplicates(cfg.duplicates), buckets)
     rows = rows | "KeepUnique" >> Keep(partial(mark_duplicates, cfg=cfg))
     if cfg.near_duplicates.enabled:

@@ -24,6 +24,10 @@ MEASURES: dict[str, Measure] = {
     "language": Measure("string", "ISO 639-1", "Most probable language of the caption"),
     "language_confidence": Measure("double", "probability", "Probability of that language"),
     "caption_pictures": Measure("int64", "pictures", "Different pictures of the pool under this caption"),
+    "known_run": Measure("string", "URI", "Finished run that keeps this picture already"),
+    "known_as": Measure("string", "key", "Key of the picture in that run"),
+    "known_distance": Measure("int64", "bits", "Bits of the perceptual hash that differ from the known picture's"),
+    "known_difference": Measure("double", "share", "Share of strong frequencies that differ from the known picture's"),
     "copies": Measure("int64", "copies", "Copies of the picture among rows that pass the earlier rules"),
     "duplicate_of": Measure("string", "key", "Key of the copy that was kept"),
     "near_copies": Measure("int64", "copies", "Rows around the picture that stays, exact copies aside"),
@@ -111,6 +115,7 @@ RULES = [
         "max",
         "Too many pictures share it",
     ),
+    RuleSpec("image_known", "known_distance", "Sample", "", "max", "A finished run keeps this picture already"),
     RuleSpec("image_duplicate", "copies", "Sample", "", "max", "A better copy of the same picture is kept", 1),
     RuleSpec(
         "image_near_duplicate", "near_copies", "Sample", "", "max", "A better picture that looks the same is kept", 1
@@ -143,7 +148,9 @@ RULES = [
 ]
 
 HIDDEN = frozenset(
-    {"duplicate_of", "near_duplicate_of", "semantic_duplicate_of", "clip_truncated", "concept", "concept_limit"}
+    {"duplicate_of", "near_duplicate_of", "semantic_duplicate_of", "known_run", "known_as", "clip_truncated"}
+    | {"concept", "concept_limit"}
+    | (RECAPTION_MEASURES.keys() - CHARTED)
 )
 
 REPORT = ReportSpec(
@@ -152,6 +159,6 @@ REPORT = ReportSpec(
     MEASURES,
     clusters="duplicate_of",
     shared_text="caption_pictures",
-    hidden=HIDDEN | (RECAPTION_MEASURES.keys() - CHARTED),
+    hidden=HIDDEN,
     text_rules=RECAPTION_RULES,
 )

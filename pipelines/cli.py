@@ -80,6 +80,9 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", nargs="+", required=True, help="tars, Parquet files or indexes; globs and URIs")
     parser.add_argument("--output", required=True, help="folder or URI of the data set")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="overrides the config")
+    parser.add_argument(
+        "--against", nargs="+", default=[], metavar="OUT", help="finished runs whose pictures are known"
+    )
     parser.add_argument("--limit", type=_positive, help="only the first N samples of the pool")
     parser.epilog = "Any other option goes to Beam: --direct_num_workers=2, --runner=FlinkRunner, …"
 
@@ -148,7 +151,10 @@ def _positive(text: str) -> int:
 
 
 def caption_config(args: argparse.Namespace) -> CaptionConfig:
-    return load_config(args.config or CONFIGS / f"{args.pipeline}.yaml", CaptionConfig, args.set)
+    cfg = load_config(args.config or CONFIGS / f"{args.pipeline}.yaml", CaptionConfig, args.set)
+    if not args.against:
+        return cfg
+    return cfg.model_copy(update={"against": cfg.against.model_copy(update={"runs": tuple(args.against)})})
 
 
 def run_command(args: argparse.Namespace, rest: list[str]) -> int:

@@ -55,6 +55,7 @@ def applies(rule: RuleSpec, cfg: CaptionConfig) -> bool:
         "image_animated": cfg.image.enabled and not cfg.image.allow_animated,
         "caption_missing": cfg.caption.enabled,
         "caption_language": cfg.language.enabled and bool(cfg.language.allowed),
+        "image_known": bool(cfg.against.runs),
         "image_duplicate": cfg.duplicates.enabled,
         "image_near_duplicate": cfg.near_duplicates.enabled,
     }

@@ -24,6 +24,7 @@ from apache_beam.transforms.combiners import ToList
 from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError
 from pipelines import caption
+from pipelines.against import run_fingerprints, write_known
 from pipelines.caption_rules import MEASURES
 from pipelines.concept_table import describe_concepts
 from pipelines.errors import TooManyFailures, explain_stop, was_interrupted
@@ -95,6 +96,8 @@ def _make(units: list[Unit], request: Request, site: Site, made_by: str) -> Mani
         caption.check_models(request.cfg)
     storage = storage_for(request.output)
     storage.write(join(request.output, "work", "config.json"), request.cfg.model_dump_json(indent=1).encode())
+    if request.cfg.against.runs:
+        write_known(request.output, request.cfg.against.runs)
     outcome = run_pipeline(units, request, site)
     concepts = describe_concepts(request.output) if request.cfg.concepts.enabled else {}
     manifest = msgspec.structs.replace(make_manifest(outcome, units, request.cfg, made_by), concepts=concepts)
@@ -120,7 +123,8 @@ def run_fingerprint(site: Site, units: list[Unit], cfg: CaptionConfig) -> str:
     Raises ModelError where local weights are missing, VocabularyError where the vocabulary does not serve, before
     anything is read.
     """
-    return fingerprint(site.recipe, units, caption.models_fingerprint(cfg), caption.concepts_fingerprint(cfg))
+    models, concepts = caption.models_fingerprint(cfg), caption.concepts_fingerprint(cfg)
+    return fingerprint(site.recipe, units, models, concepts, run_fingerprints(cfg.against.runs))
 
 
 def run_pipeline(units: list[Unit], request: Request, site: Site) -> Outcome:

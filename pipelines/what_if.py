@@ -105,6 +105,8 @@ def _needs_pictures(key: str, cfg: CaptionConfig) -> bool:
         return cfg.recaption.enabled and name.removeprefix("captioner.") in ASKING_KEYS
     if section == "semantic_duplicates":
         return cfg.semantic_duplicates.enabled  # pairs around another kept one are not stored
+    if section == "against" or (cfg.against.runs and section in ("duplicates", "near_duplicates")):
+        return name not in ("keep", "keep_captions")  # by them rows were compared with those of finished runs
     measured = scan_reads(cfg).get(section, {})  # a section's keys, or whether the section is measured at all
     return name in measured if isinstance(measured, dict) else name == "enabled"
 

@@ -19,6 +19,7 @@ from transforms.concepts import Concepts
 from transforms.duplicates import ExactDuplicates, check_duplicate
 from transforms.fates import forget_fate, mark_captions, mark_pictures, mark_sample, settle_pair
 from transforms.image_quality import check_image
+from transforms.known_pictures import check_known
 from transforms.loaded import Loaded, Step
 from transforms.matching import match_in_memory
 from transforms.near_duplicates import NEAR_MEASURES, NearDuplicates, check_near_duplicate
@@ -71,6 +72,10 @@ def _check_text(text: Text, cfg: CaptionConfig) -> Drop | None:
     )
 
 
+def mark_known(sample: Sample, cfg: CaptionConfig) -> Sample:
+    return mark_sample(sample, partial(check_known, cfg=cfg))
+
+
 def mark_duplicates(sample: Sample, cfg: CaptionConfig) -> Sample:
     return mark_sample(sample, partial(check_duplicate, rules=cfg.duplicates))
 
@@ -119,7 +124,7 @@ def _decide_pairs(
     samples: Sequence[Sample], units: Sequence[int], cfg: CaptionConfig, vocabulary: Vocabulary | None
 ) -> list[Sample]:
     """All but the refined texts, which no earlier rule may see."""
-    sound = [mark_unsound(_forget(sample), cfg) for sample in samples]
+    sound = [mark_known(mark_unsound(_forget(sample), cfg), cfg) for sample in samples]
     unique = match_in_memory(sound, ExactDuplicates(cfg.duplicates), units)
     marked = [mark_duplicates(sample, cfg) for sample in unique]
     if cfg.near_duplicates.enabled:

@@ -55,7 +55,10 @@ PICTURE = [
     ("height", pa.int32()),
     ("sha256", pa.binary()),
     ("pixels", pa.binary()),
+    ("likeness", pa.binary()),
+    ("look", pa.binary()),
 ]
+_STATED = ("format", "width", "height", "sha256", "pixels", "likeness", "look")
 TEXT = [("caption", pa.string()), ("captions", pa.list_(pa.string()))]
 
 
@@ -131,7 +134,7 @@ def _fate_columns(sample: Sample) -> dict[str, Any]:
 def _picture_columns(picture: Piece | None) -> dict[str, Any]:
     if picture is None or isinstance(picture, Text):
         return {}
-    columns: dict[str, Any] = {n: getattr(picture, n) for n in ("format", "width", "height", "sha256", "pixels")}
+    columns: dict[str, Any] = {n: getattr(picture, n) for n in _STATED}
     if isinstance(picture.source, Span):
         columns |= {name: getattr(picture.source, name) for name in ("uri", "container", "start", "end", "member")}
     return columns

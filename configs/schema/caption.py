@@ -105,6 +105,12 @@ class DuplicateRules(Strict):
     """What makes two pictures exact copies: the file's bytes, or the decoded pixels (which includes equal bytes)."""
 
 
+class AgainstRules(Strict):
+    runs: tuple[str, ...] = ()
+    """Outputs of finished runs (`--against OUT …`): what is equal to a picture they keep goes, by `duplicates`, and
+    what is near one, by `near_duplicates`, where these are on. Runs without hashes know equal pictures only."""
+
+
 class NearDuplicateRules(Strict):
     enabled: bool = False
     """Whether pictures that look the same are looked for. Off by default: GLM-4.1V does not say that it did, hash and
@@ -196,6 +202,7 @@ class CaptionConfig(Strict):
     caption: CaptionRules = CaptionRules()
     language: LanguageRules = LanguageRules()
     boilerplate: BoilerplateRules = BoilerplateRules()
+    against: AgainstRules = AgainstRules()
     duplicates: DuplicateRules = DuplicateRules()
     near_duplicates: NearDuplicateRules = NearDuplicateRules()
     relevance: RelevanceRules = RelevanceRules()

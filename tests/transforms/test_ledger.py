@@ -39,7 +39,7 @@ def test_a_row_in_full():
     picture = {"format": "jpeg", "width": 640, "height": 480, "sha256": b"s" * 32, "pixels": b"p" * 16}
     texts = {"caption": "a red bus", "captions": ["a red bus", "a bus"]}
     measures = {"words": 3, "entropy": 7.25, "copies": 1, "language": "en"}
-    assert found == identity | place | picture | texts | measures
+    assert found == identity | place | picture | {"likeness": b"", "look": b""} | texts | measures
 
 
 def test_a_drop_says_rule_value_limit_and_detail():
