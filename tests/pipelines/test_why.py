@@ -130,5 +130,7 @@ def test_rules_that_are_off_say_so():
         "image_near_duplicate",
         "clip_score_low",
         "image_semantic_duplicate",
+        "concept_none",
+        "concept_not_drawn",
     ]
     assert standing(RULES[4], 3, SAMPLE, cfg) == "off"
