@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from msgspec import structs
@@ -63,7 +64,9 @@ class ClipScorer:
         """
         if self._network is None:
             source = parse_source(self.rules)
-            self._network = _load_network(source, self.rules)
+            key = f"{fingerprint_source(source)}:{self.rules.model_dump_json(exclude={'min_score', 'accelerator'})}"
+            self._network = _LOADED.get(key) or _load_network(source, self.rules)
+            _LOADED[key] = self._network
 
     def predict(self, batch: Sequence[tuple[Pixels, tuple[str, ...]]]) -> list[PairScores]:
         """For each (picture, captions), in order, the cosines rounded to 4 decimals.
@@ -179,6 +182,10 @@ class _Network:
 
     def _token_tensor(self, captions: Sequence[str]) -> Any:
         return self.tokenizer(list(captions)).to(self.device)
+
+
+_LOADED: WeakValueDictionary[str, _Network] = WeakValueDictionary()
+"""What scorers of this process hold: two steps with the same weights hold them once."""
 
 
 def _pair_scores(

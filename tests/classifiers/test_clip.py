@@ -167,6 +167,13 @@ def test_a_pickled_scorer_leaves_its_weights_behind(tiny):
     assert copy.predict(PAIRS) == one.predict(PAIRS)
 
 
+def test_two_steps_with_the_same_weights_hold_them_once(tiny, tmp_path):
+    one = scorer(tiny)
+    assert scorer(tiny, min_score=0.1)._network is one._network
+    assert scorer(tiny, batch_size=3)._network is not one._network
+    assert scorer(save_tiny_clip(tmp_path))._network is not one._network
+
+
 def test_before_load_nothing_is_known(tiny):
     unloaded = ClipScorer(RelevanceRules(model=tiny))
     with pytest.raises(ModelError, match="before precision"):
