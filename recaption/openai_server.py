@@ -118,13 +118,13 @@ class _Line:
         import httpx
 
         self._httpx, self._rules, self._server = httpx, rules, rules.server
+        self._key = os.environ.get(self._server.api_key_variable, "")
         self._unanswered, self._lock = 0, threading.Lock()
         self._threads = ThreadPoolExecutor(rules.server.concurrency, "recaption")
         self._client = self._open_client()
 
     def _open_client(self) -> Any:
-        server = self._server
-        key = os.environ.get(server.api_key_variable, "")
+        server, key = self._server, self._key
         timeout = self._httpx.Timeout(server.read_seconds, connect=server.connect_seconds, pool=None)
         most = server.concurrency
         limits = self._httpx.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=30.0)
@@ -243,16 +243,20 @@ class _Line:
 
     def _judge(self, status: int, headers: Any, body: bytes, parse: Parser) -> tuple[Any, float | None]:
         if status == 200:
-            outcome = parse(body)
+            outcome = parse(self._hidden(body))
             broken = isinstance(outcome, Refusal) and outcome.error == "CaptionerMalformed"
             return outcome, 0.0 if broken else None
-        message = explain_status(status, body)
+        message = explain_status(status, self._hidden(body))
         if status in USERS_TO_MEND:
             raise ModelError(f"{self._server.url}: expected {USERS_TO_MEND[status]}, {message}")
         if status >= 500 or status in PASSING:
             asked = parse_retry_after(headers.get("retry-after"), time.time()) or 0.0
             return Refusal("CaptionerUnavailable", message), min(asked, self._server.longest_wait_seconds)
         return Refusal("CaptionerRefused", message), None
+
+    def _hidden(self, body: bytes) -> bytes:
+        """A reply without our key: some servers quote what they were sent, and what they say goes on the ledger."""
+        return body.replace(self._key.encode(), b"[key]") if self._key else body
 
 
 class _Nobody(Refusal, frozen=True):

@@ -42,7 +42,7 @@ class ServerRules(Strict):
     @field_validator("url")
     @classmethod
     def _without_secrets(cls, url: str) -> str:
-        # A config goes into manifest, report and data card; whoever is refused is not shown the value again.
+        # A config goes into manifest, report and data card.
         if "@" in url.partition("://")[2].partition("/")[0] or "?" in url:
             raise ValueError("expected an address without user, password or query: a key comes from the environment")
         return url

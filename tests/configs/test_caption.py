@@ -73,6 +73,12 @@ def test_the_papers_number_is_the_default():
         ({"image": {"min_short_side": 1.5}}, "image.min_short_side: .*integer.*, found 1.5"),
         ({"boilerplate": {"max_pictures": None}}, "boilerplate.max_pictures: .*integer, found None"),
         ({"seeds": 1}, "seeds: .*not permitted, found 1"),
+        (
+            {"recaption": {"captioner": {"server": {"url": "http://me:key@h/v1"}}}},
+            "server.url: .*without user, password",
+        ),
+        ({"recaption": {"captioner": {"server": {"url": "http://h/v1?key=x"}}}}, "server.url: .*or query: a key comes"),
+        ({"recaption": {"captioner": {"server": {"api_key": "x"}}}}, "server.api_key: .*not permitted"),
     ],
 )
 def test_a_wrong_value_names_key_expected_and_found(values, message):

@@ -3,7 +3,7 @@
 The stand-in names the picture's size and mean colour and repeats the prompt's first caption, so an answer shows that
 picture and text arrived. How a request is treated is said by a word in its caption: `slow`, `hang`, `busy2` (429 twice,
 then well), `busy` (429 always), `error1`, `error`, `cut1`, `cut`, `half`, `malformed`, `malformed1`, `surrogate`,
-`nochoice`, `toolong`, `refused`, `filtered`, `length`, `thinking`.
+`nochoice`, `toolong`, `refused`, `quotekey`, `filtered`, `length`, `thinking`.
 """
 
 import base64
@@ -137,6 +137,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_refused(self, body: dict) -> None:
         self.reply(400, b'{"error": {"message": "picture has too many tokens"}}')
+
+    def do_quotekey(self, body: dict) -> None:
+        self.reply(400, json.dumps({"error": {"message": f"bad request by {self.headers['Authorization']}"}}).encode())
 
     def do_filtered(self, body: dict) -> None:
         self.reply(200, completion("", "content_filter"))

@@ -41,6 +41,13 @@ def ask(served, captions, **server):
         captioner.close()
 
 
+def test_a_server_that_quotes_the_key_does_not_bring_it_on_the_ledger(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-1")
+    with serving(key="sk-secret-1") as served:
+        [refused] = ask(served, ["quotekey"])
+    assert refused.message == "expected status 200, found 400 bad request by Bearer [key]"
+
+
 def test_an_answer_says_what_was_asked_and_what_it_cost():
     with serving() as served:
         [answer] = ask(served, ["A red door."])
