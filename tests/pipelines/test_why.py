@@ -127,6 +127,7 @@ def test_rules_that_are_off_say_so():
     assert off == [
         "image_animated",
         "caption_language",
+        "image_known",
         "image_near_duplicate",
         "clip_score_low",
         "image_semantic_duplicate",
