@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.recaption_rules import CHARTED, RECAPTION_MEASURES, RECAPTION_RULES
-from pipelines.report_spec import ReportSpec, RuleSpec
+from pipelines.report_spec import Likeness, ReportSpec, RuleSpec
 from transforms.ledger import Measure
 
 MEASURES: dict[str, Measure] = {
@@ -158,6 +158,26 @@ REPORT = ReportSpec(
     RULES,
     MEASURES,
     clusters="duplicate_of",
+    likenesses=(
+        Likeness(
+            "near",
+            "Near duplicates",
+            "image_near_duplicate",
+            "near_duplicate_of",
+            "near_difference",
+            "high",
+            "Pictures that look the same, with the share of strong frequencies in which they differ from the kept one.",
+        ),
+        Likeness(
+            "meanings",
+            "Semantic duplicates",
+            "image_semantic_duplicate",
+            "semantic_duplicate_of",
+            "semantic_cosine",
+            "low",
+            "Pictures that mean the same to the model, with the cosine of their embedding and the kept one's.",
+        ),
+    ),
     shared_text="caption_pictures",
     hidden=HIDDEN,
     text_rules=RECAPTION_RULES,

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 import duckdb
 from msgspec.structs import replace
 
+from pipelines.alike_queries import alike_groups, alike_sizes
 from pipelines.concept_summary import Summary, summarise
 from pipelines.concept_table import read_concepts
 from pipelines.recaption_queries import accepted, answered_by, turned_away
-from pipelines.report_pages import concepts, findings, measures, overview, recaptions, rules
+from pipelines.report_pages import alike, concepts, findings, measures, overview, recaptions, rules
 from pipelines.report_pages.frame import Contents, page
 from pipelines.report_pages.thumbnails import Expect, Fetch, Thumbnails
 from pipelines.report_queries import (
@@ -37,6 +38,8 @@ CLUSTERS, COPIES, TEXTS, CATEGORIES, FAILURES = 8, 7, 15, 25, 3
 """How many of each kind of finding the page shows."""
 ACCEPTED, TURNED_EACH = 8, 3
 """How many accepted refined texts, and how many of each rule that turned one away."""
+STRIPS, STRIP_COPIES = 4, 6
+"""Groups of either kind, largest and most doubtful, and copies of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,11 @@ def _optional(
         groups = clusters(ledger, spec.clusters, CLUSTERS, COPIES)
         thumbnails.prepare(row for _, _, first, others in groups for row in (*first, *others))
         parts.append(findings.duplicates(groups, thumbnails))
+    for likeness in spec.likenesses:
+        if sizes := alike_sizes(ledger, likeness):
+            found = alike_groups(ledger, likeness, STRIPS, STRIP_COPIES)
+            thumbnails.prepare(row for some in found for one in some for row in (*one.kept, *one.others))
+            parts.append(alike.alike(likeness, spec.measures[likeness.apart], found, sizes, thumbnails))
     if spec.shared_text:
         parts.append(findings.shared_texts(shared_texts(ledger, spec.shared_text, TEXTS)))
     for name in _categories(spec):
@@ -183,6 +191,8 @@ def _categories(spec: ReportSpec) -> list[str]:
 def _contents(spec: ReportSpec, manifest: Manifest) -> Contents:
     shared = [("shared-texts", "Shared texts")] if spec.shared_text else []
     copies = [("duplicates", "Duplicates")] if spec.clusters else []
+    dropped = manifest.counts["dropped"]
+    copies += [(one.anchor, one.title) for one in spec.likenesses if dropped.get(one.rule)]
     kinds = [(f"category-{name}", name.replace("_", " ").capitalize()) for name in _categories(spec)]
     plain = [("overview", "Overview"), ("funnel", "Funnel"), ("throughput", "Throughput"), ("measures", "Measures")]
     ending = [("failures", "Failed rows"), *copies, *shared, *kinds, ("inputs", "Inputs"), ("recipe", "Recipe")]

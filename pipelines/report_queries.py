@@ -86,10 +86,10 @@ def open_ledger(
             files = [file.uri for file in found if file.uri.endswith(".parquet")]
         if not files:
             raise ValueError(f"{out_uri}/ledger: expected Parquet files, found none")
-        connection.execute(f"SET memory_limit = {_text(memory)}")
+        connection.execute(f"SET memory_limit = {sql_text(memory)}")
         connection.execute(f"SET threads = {THREADS}")
-        connection.execute(f"SET temp_directory = {_text(folder)}")
-        paths = ", ".join(_text(escape(storage.fetch(file, folder))) for file in files)
+        connection.execute(f"SET temp_directory = {sql_text(folder)}")
+        paths = ", ".join(sql_text(escape(storage.fetch(file, folder))) for file in files)
         made = "TABLE ledger AS SELECT * EXCLUDE (record)" if held else "VIEW ledger AS SELECT *"
         connection.execute(f"CREATE {made} FROM read_parquet([{paths}])")
         yield connection
@@ -120,7 +120,7 @@ def measure_bins(
         limits = list(cuts.get(name, ()))
         edges = choose_edges(spread.low, spread.high, cuts=limits, whole=whole, log_x=log_x)
         plans[name] = (edges, log_x, whole, not limits or limits[0].side == "max")
-        ours = " OR ".join(["false", *(f"rule = {_text(cut.rule)}" for cut in limits)])
+        ours = " OR ".join(["false", *(f"rule = {sql_text(cut.rule)}" for cut in limits)])
         for where in ("fate = 'kept'", ours, f"fate <> 'kept' AND ({ours}) IS NOT TRUE"):
             asked.append(f"{_histogram(name, edges, plans[name][3])} FILTER (WHERE {where})")
     found = _one(connection, f"SELECT {', '.join(asked)} FROM ledger")
@@ -133,50 +133,50 @@ def measure_bins(
 
 def nearest_dropped(connection: duckdb.DuckDBPyConnection, rule: str, count: int) -> list[Row]:
     """Rows this rule dropped, those nearest to its limit first."""
-    where = f"rule = {_text(rule)} AND fate = 'dropped'"
-    return _rows(connection, "value", where, 'abs(value - "limit")', count)
+    where = f"rule = {sql_text(rule)} AND fate = 'dropped'"
+    return rows_where(connection, "value", where, 'abs(value - "limit")', count)
 
 
 def nearest_kept(
     connection: duckdb.DuckDBPyConnection, measure: str, kind: str, limit: float | None, count: int
 ) -> list[Row]:
     """Kept rows whose measure lies nearest to the limit; without one, those with the least value."""
-    column = _name(measure)
+    column = sql_name(measure)
     order = column if kind == "string" or limit is None else f"abs({column} - {float(limit)!r})"
-    return _rows(connection, column, f"fate = 'kept' AND {column} IS NOT NULL", order, count)
+    return rows_where(connection, column, f"fate = 'kept' AND {column} IS NOT NULL", order, count)
 
 
 def failure_classes(connection: duckdb.DuckDBPyConnection, examples: int) -> list[tuple[str, int, list[Any]]]:
     """(class, rows, [(key, place, message)]) with the most frequent class first."""
-    classes = _all(
+    classes = fetch_all(
         connection, "SELECT error, count(*) FROM ledger WHERE fate = 'failed' GROUP BY error ORDER BY 2 DESC, 1"
     )
     query = "SELECT key, place, message FROM ledger WHERE fate = 'failed' AND error = ? "
     query += f"ORDER BY source, part, position LIMIT {int(examples)}"
-    return [(name, rows, _all(connection, query, [name])) for name, rows in classes]
+    return [(name, rows, fetch_all(connection, query, [name])) for name, rows in classes]
 
 
 def clusters(
     connection: duckdb.DuckDBPyConnection, measure: str, count: int, copies: int
 ) -> list[tuple[str, int, list[Row], list[Row]]]:
     """The largest groups of copies: (key of the kept one, copies in all, [the kept one], the first copies)."""
-    column = _name(measure)
+    column = sql_name(measure)
     copied = f'{column} IS NOT NULL AND {column} <> "key"'
-    groups = _all(
+    groups = fetch_all(
         connection, f"SELECT {column}, count(*) FROM ledger WHERE {copied} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {count}"
     )
     found = []
     for key, rows in groups:
-        first = _rows(connection, "NULL", f"key = {_text(key)}", "1", 1)
-        others = _rows(connection, "NULL", f"{column} = {_text(key)} AND {copied}", "1", copies)
+        first = rows_where(connection, "NULL", f"key = {sql_text(key)}", "1", 1)
+        others = rows_where(connection, "NULL", f"{column} = {sql_text(key)} AND {copied}", "1", copies)
         found.append((key, rows, first, others))
     return found
 
 
 def shared_texts(connection: duckdb.DuckDBPyConnection, measure: str, count: int) -> list[Any]:
     """The texts that most pictures share: (text cut to TEXT_SHOWN, its length, pictures, rows, rows kept)."""
-    column = _name(measure)
-    return _all(
+    column = sql_name(measure)
+    return fetch_all(
         connection,
         f"SELECT left(caption, {TEXT_SHOWN}), length(caption), max({column}), count(*),"
         f" count(*) FILTER (WHERE fate = 'kept') FROM ledger WHERE {column} > 1 AND caption IS NOT NULL"
@@ -186,16 +186,16 @@ def shared_texts(connection: duckdb.DuckDBPyConnection, measure: str, count: int
 
 def categories(connection: duckdb.DuckDBPyConnection, measure: str, count: int) -> list[Any]:
     """(value or None, rows, rows kept) of a string measure, the most frequent first."""
-    return _all(
+    return fetch_all(
         connection,
-        f"SELECT {_name(measure)}, count(*), count(*) FILTER (WHERE fate = 'kept') FROM ledger"
+        f"SELECT {sql_name(measure)}, count(*), count(*) FILTER (WHERE fate = 'kept') FROM ledger"
         f" GROUP BY 1 ORDER BY 2 DESC, 1 NULLS LAST LIMIT {int(count)}",
     )
 
 
 def mixed_rows(connection: duckdb.DuckDBPyConnection, where: str, more: str, count: int) -> list[list[Any]]:
     """[Row, and what `more` asks for] of rows from all over the pool."""
-    found = _all(
+    found = fetch_all(
         connection, f"SELECT {_columns('NULL')}, {more} FROM ledger WHERE {where} ORDER BY {_MIXED} LIMIT {int(count)}"
     )
     width = len(Row._fields)
@@ -210,9 +210,9 @@ def _columns(value: str) -> str:
     )
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, value: str, where: str, order: str, count: int) -> list[Row]:
+def rows_where(connection: duckdb.DuckDBPyConnection, value: str, where: str, order: str, count: int) -> list[Row]:
     query = f"SELECT {_columns(value)} FROM ledger WHERE {where} ORDER BY {order}, {_MIXED} LIMIT {int(count)}"
-    return [Row(*row) for row in _all(connection, query)]
+    return [Row(*row) for row in fetch_all(connection, query)]
 
 
 def _histogram(name: str, edges: Sequence[float], right_closed: bool) -> str:
@@ -239,18 +239,19 @@ def _is_skewed(spread: Spread) -> bool:
 
 def _finite(name: str) -> str:
     """The number of a measure, none where it stands for infinity."""
-    return f"CASE WHEN isfinite({_name(name)}::DOUBLE) AND {_name(name)} <> {NEVER!r} THEN {_name(name)}::DOUBLE END"
+    column = sql_name(name)
+    return f"CASE WHEN isfinite({column}::DOUBLE) AND {column} <> {NEVER!r} THEN {column}::DOUBLE END"
 
 
-def _name(column: str) -> str:
+def sql_name(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
 
 
-def _text(value: str) -> str:
+def sql_text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _all(connection: duckdb.DuckDBPyConnection, query: str, values: Iterable[Any] = ()) -> list[Any]:
+def fetch_all(connection: duckdb.DuckDBPyConnection, query: str, values: Iterable[Any] = ()) -> list[Any]:
     return connection.execute(query, list(values)).fetchall()
 
 

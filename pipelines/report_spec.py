@@ -32,6 +32,22 @@ class RuleSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """A kind of likeness whose groups the report shows as strips."""
+
+    anchor: str
+    title: str
+    rule: str
+    kept: str
+    """The string measure that names the one that stays."""
+    apart: str
+    """The measure of how far a copy lies from it: the groups and copies it says most of come as doubtful ones."""
+    doubtful: Literal["low", "high"]
+    """Which end of `apart` is doubtful: low of a cosine, high of a distance."""
+    lead: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReportSpec:
     """Everything the report needs to know of a pipeline beyond what its run left on disk."""
 
@@ -40,6 +56,8 @@ class ReportSpec:
     measures: Mapping[str, Measure]
     clusters: str = ""
     """The string measure that names the kept copy of a duplicate; empty: no section on duplicates."""
+    likenesses: tuple[Likeness, ...] = ()
+    """Sections on groups that are alike and not equal, shown where the run found any."""
     shared_text: str = ""
     """The whole-number measure of how many pictures share a text; empty: no section on shared texts."""
     hidden: frozenset[str] = field(default_factory=frozenset)
