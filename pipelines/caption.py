@@ -34,6 +34,8 @@ from transforms.beam.tally_concepts import TallyConcepts
 from transforms.beam.verbs import Keep, Rows, Site
 from transforms.beam.visit import Visit
 from transforms.caption_pairs import (
+    MEANT_CAPTIONS,
+    NEAR_CAPTIONS,
     apply_scores,
     ask_relevance,
     concept_t,
@@ -71,6 +73,8 @@ def build(units: PCollection, cfg: CaptionConfig, site: Site, buckets: int) -> R
     if cfg.near_duplicates.enabled:
         rows = rows | "NearDuplicates" >> MatchNear(NearDuplicates(cfg.near_duplicates), buckets)
         rows = rows | "KeepUnlike" >> Keep(partial(mark_near_duplicates, cfg=cfg))
+        if cfg.near_duplicates.keep_captions:
+            rows = rows | "NearCaptions" >> Match(NEAR_CAPTIONS, buckets)
     if cfg.relevance.enabled:
         rows = rows | "Relevance" >> score_relevance(cfg)
         rows = rows | "KeepRelevant" >> Keep(partial(mark_irrelevant, cfg=cfg))
@@ -78,6 +82,8 @@ def build(units: PCollection, cfg: CaptionConfig, site: Site, buckets: int) -> R
         rows = rows | "SemanticAsked" >> Keep(partial(mark_asked, rules=cfg.semantic_duplicates))
         rows = rows | "Semantic" >> MatchSemantic(cfg.semantic_duplicates, ClipScorer.name, cfg.seed)
         rows = rows | "KeepMeanings" >> Keep(partial(mark_semantic_duplicates, cfg=cfg))
+        if cfg.semantic_duplicates.keep_captions:
+            rows = rows | "MeantCaptions" >> Match(MEANT_CAPTIONS, buckets)
     if cfg.concepts.enabled:
         rows = balance_concepts(rows, cfg)
     if cfg.recaption.enabled:

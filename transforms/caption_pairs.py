@@ -16,6 +16,7 @@ from configs.schema.caption import CaptionConfig
 from transforms.caption_quality import check_caption, check_language, measure_captions
 from transforms.concept_fates import LIMIT, balance_in_memory, forget_concepts, mark_unbalanced
 from transforms.concepts import Concepts
+from transforms.copy_captions import CopyCaptions, forget_copy_captions
 from transforms.duplicates import ExactDuplicates, check_duplicate
 from transforms.fates import forget_fate, mark_captions, mark_pictures, mark_sample, settle_pair
 from transforms.image_quality import check_image
@@ -30,6 +31,9 @@ from transforms.relevance import PairScores, captions_to_score, check_relevance,
 from transforms.semantic_duplicates import check_semantic_duplicate, is_known
 from transforms.shared_captions import check_boilerplate
 from transforms.vocabulary import Vocabulary, read_vocabulary
+
+NEAR_CAPTIONS = CopyCaptions("near_duplicate_of", "image_near_duplicate")
+MEANT_CAPTIONS = CopyCaptions("semantic_duplicate_of", "image_semantic_duplicate")
 
 
 def scan_steps(cfg: CaptionConfig) -> list[Step]:
@@ -130,8 +134,12 @@ def _decide_pairs(
     if cfg.near_duplicates.enabled:
         near = NearDuplicates(cfg.near_duplicates)
         marked = [mark_near_duplicates(s, cfg) for s in match_in_memory(marked, near, units, near.with_stars)]
+        if cfg.near_duplicates.keep_captions:
+            marked = match_in_memory(marked, NEAR_CAPTIONS, units)
     marked = [_decide_relevance(sample, cfg) for sample in marked] if cfg.relevance.enabled else marked
-    marked = _decide_semantic(marked, cfg) if cfg.semantic_duplicates.enabled else marked
+    if cfg.semantic_duplicates.enabled:
+        marked = _decide_semantic(marked, cfg)
+        marked = match_in_memory(marked, MEANT_CAPTIONS, units) if cfg.semantic_duplicates.keep_captions else marked
     return _decide_concepts(marked, cfg, vocabulary) if cfg.concepts.enabled else marked
 
 
@@ -150,7 +158,8 @@ def _decide_semantic(samples: list[Sample], cfg: CaptionConfig) -> list[Sample]:
 def _forget(sample: Sample) -> Sample:
     told = {"copies", "duplicate_of", LIMIT, *NEAR_MEASURES}
     measures = {name: value for name, value in sample.measures.items() if name not in told}
-    return without_recaption(forget_concepts(replace(forget_fate(sample), measures=measures)))
+    bare = replace(forget_copy_captions(forget_fate(sample)), measures=measures)
+    return without_recaption(forget_concepts(bare))
 
 
 def _decide_concepts(samples: list[Sample], cfg: CaptionConfig, vocabulary: Vocabulary | None) -> list[Sample]:

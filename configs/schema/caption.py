@@ -126,6 +126,9 @@ class NearDuplicateRules(Strict):
     keep: Literal["largest", "longest_caption"] = "largest"
     """Which stays: most pixels, then the longest caption, or the other way about; then the smaller key. The CLIP score
     is not offered: as in GLM-4.1V duplicates go before relevance, so the model is never asked about them."""
+    keep_captions: bool = False
+    """Whether the captions of dropped copies go into the JSON of the one that stays, as pieces of the role
+    `copy_caption`, at most 20."""
 
 
 class RelevanceRules(Strict):
@@ -165,6 +168,9 @@ class SemanticDuplicateRules(Strict):
     rows_per_cluster: int = Field(20_000, ge=1)
     """Rows that one worker compares with each other: 20 MB of embeddings of 512 numbers. A smaller pool is one cluster
     and exact. SemDeDup found its answer to depend little on the number of clusters."""
+    keep_captions: bool = False
+    """Whether the captions of dropped copies go into the JSON of the one that stays, as pieces of the role
+    `copy_caption`, at most 20."""
 
 
 class ConceptRules(Strict):

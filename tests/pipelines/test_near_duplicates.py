@@ -2,6 +2,7 @@
 
 import io
 import json
+import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pipelines.why import why
 from tests.pipelines.damage import problems
 from tests.pipelines.whole_runs import QUICK, run_here, shards_of
 from tests.transforms.pools import write_tar
+from transforms.records import texts
 
 pytestmark = pytest.mark.beam
 
@@ -95,6 +97,23 @@ def test_what_if_tells_what_another_run_would_do(pool, output, tmp_path, capsys)
     told = capsys.readouterr().out
     line = next(line for line in told.splitlines() if "│ kept" in line)
     assert [cell.strip() for cell in line.strip("│").split("│")][2:4] == ["4", str(kept)]
+
+
+def test_captions_of_copies_go_with_the_one_that_stays(pool, tmp_path):
+    more = ("--set", "near_duplicates.keep_captions=true")
+    assert run_here(pool, tmp_path, *NEAR, *more, "--direct_runner_bundle_repeat=2") == 0
+    kept = {row.key: [text.value for text in texts(row, "copy_caption")] for _, row in samples_by_unit(str(tmp_path))}
+    assert kept["b0"] == ["Picture 0 a.", "Picture 0 c."] and kept["b3"] == [
+        "Picture 3 a.",
+        "Picture 3 for the second time.",
+    ]
+    assert kept["a0"] == []
+    assert problems(tmp_path) == {}
+    cfg = CaptionConfig.model_validate(json.loads((tmp_path / "manifest.json").read_text())["config"])
+    assert list(disagreements(load_measured(str(tmp_path)), cfg)) == []
+    with tarfile.open(tmp_path / "shards" / "000000.tar") as shard:
+        told = json.loads(shard.extractfile("b0.json").read())["beamsift"]["pieces"]
+    assert [piece["text"] for piece in told if piece.get("role") == "copy_caption"] == kept["b0"]
 
 
 def test_hashes_that_were_not_taken_need_the_pictures(output):
