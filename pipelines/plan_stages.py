@@ -47,7 +47,8 @@ from transforms.concept_counts import unpack_counts
 from transforms.concept_fates import LIMIT, apply_concepts, apply_limit
 from transforms.duplicates import ExactDuplicates
 from transforms.matching import Matcher, answer_units, count_witnesses, pack_unit
-from transforms.near_duplicates import NearDuplicates
+from transforms.near_duplicates import NearDuplicates, collapse_rows
+from transforms.near_pairs import spread_hashes
 from transforms.planning import Segment
 from transforms.records import Sample, Unit, encode_sample
 from transforms.rows import Check, Fold, Join, RowsRef, rows_of, sidecar_uri, with_answers
@@ -156,7 +157,7 @@ def match(rows: Rows, matcher: Matcher) -> Rows:
 
 
 def weigh_packing(rows: Rows, cfg: CaptionConfig) -> Packing:
-    """Of all questions together, what near hashes send to their bands aside: `rows` must have gone through them."""
+    """Of all questions together: `rows` must have gone through them."""
     one, many, elements, streams = 0, 0, 0, 0
     samples = rows.samples()
     for matcher in matchers(cfg):
@@ -165,6 +166,7 @@ def weigh_packing(rows: Rows, cfg: CaptionConfig) -> Packing:
             parts = [*packed.rows, *packed.witnesses]
             counts = [counted for _, batch in packed.witnesses for counted in count_witnesses([batch], 1)]
             size = sum(len(data) for _, data in [*parts, *counts]) + len(packed.followers)
+            size += _band_bytes(packed.rows, matcher)
             one, many = (one + size, many) if buckets == 1 else (one, many + size)
             elements += len(parts) if buckets > 1 else -len(parts)
         streams += 2 if matcher.counts_witnesses else 1
@@ -172,6 +174,15 @@ def weigh_packing(rows: Rows, cfg: CaptionConfig) -> Packing:
     count, bare = max(len(samples), 1), len(msgspec.msgpack.encode(msgspec.structs.replace(rows.ref, joins={})))
     answers = sum(map(len, rows.ref.joins.values())) / count
     return Packing((one - each * streams) / count, each, streams, bare, answers)
+
+
+def _band_bytes(packed: Sequence[tuple[int, bytes]], matcher: Matcher) -> int:
+    """What near hashes send once more: the packed rows, and each hash and look to each band of a pool of many units."""
+    if not isinstance(matcher, NearDuplicates):
+        return 0
+    hashes = collapse_rows([batch for _, batch in packed], matcher)
+    spread = spread_hashes(hashes, matcher.within.distance, 2 * (matcher.within.distance + 1))
+    return sum(len(data) for _, data in [*packed, *spread])
 
 
 def score(rows: Rows, scorer: ClipScorer, cfg: CaptionConfig) -> tuple[Rows, Cost]:
