@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-CODE = ("transforms", "classifiers", "recaption", "configs/schema", "pipelines/caption.py")
+CODE = ("transforms", "classifiers", "recaption", "configs/schema", "pipelines/caption.py", "pipelines/against.py")
 """Whatever can change a row or a shard. The report and the command line cannot."""
 
 

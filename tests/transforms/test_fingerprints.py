@@ -64,6 +64,7 @@ def house(tmp_path, monkeypatch):
         "transforms/fingerprints.py",
         "transforms/beam/scan.py",
         "pipelines/caption.py",
+        "pipelines/against.py",
         "pipelines/report.py",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +80,7 @@ def house(tmp_path, monkeypatch):
         ("transforms/fingerprints.py", True),
         ("transforms/beam/scan.py", True),
         ("pipelines/caption.py", True),
+        ("pipelines/against.py", True),
         ("pipelines/report.py", False),
     ],
 )
