@@ -19,6 +19,7 @@ BASE = [
     "pydantic>=2.11,<3",
     "PyYAML>=6",
     "rich>=14",
+    "scipy>=1.15",
     "simplejpeg>=1.9",
     "xxhash>=3.5",
 ]

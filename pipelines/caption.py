@@ -64,8 +64,23 @@ def build(units: PCollection, cfg: CaptionConfig, site: Site, buckets: int) -> R
     rows = rows | "UniqueKeys" >> Match(UniqueKeys(), buckets)
     rows = rows | "SharedCaptions" >> Match(SharedCaptions(), buckets)
     rows = rows | "KeepSound" >> Keep(partial(mark_unsound, cfg=cfg))
+    rows = drop_copies(rows, cfg, buckets)
+    if cfg.relevance.enabled:
+        rows = rows | "Relevance" >> score_relevance(cfg)
+        rows = rows | "KeepRelevant" >> Keep(partial(mark_irrelevant, cfg=cfg))
+    if cfg.semantic_duplicates.enabled:
+        rows = drop_same_meanings(rows, cfg, buckets)
+    if cfg.concepts.enabled:
+        rows = balance_concepts(rows, cfg)
+    if cfg.recaption.enabled:
+        rows = refine_captions(rows, cfg)
+    return rows
+
+
+def drop_copies(rows: Rows, cfg: CaptionConfig, buckets: int) -> Rows:
+    """Pictures that finished runs keep, equal ones, and those that look the same."""
     if cfg.against.runs:
-        known = known_uri(site.output, cfg.against.runs)
+        known = known_uri(rows.site.output, cfg.against.runs)
         rows = rows | "Known" >> MatchKnown(known, cfg.against.runs, cfg)
         rows = rows | "KeepNew" >> Keep(partial(mark_known, cfg=cfg))
     rows = rows | "Duplicates" >> Match(ExactDuplicates(cfg.duplicates), buckets)
@@ -75,22 +90,21 @@ def build(units: PCollection, cfg: CaptionConfig, site: Site, buckets: int) -> R
         rows = rows | "KeepUnlike" >> Keep(partial(mark_near_duplicates, cfg=cfg))
         if cfg.near_duplicates.keep_captions:
             rows = rows | "NearCaptions" >> Match(NEAR_CAPTIONS, buckets)
-    if cfg.relevance.enabled:
-        rows = rows | "Relevance" >> score_relevance(cfg)
-        rows = rows | "KeepRelevant" >> Keep(partial(mark_irrelevant, cfg=cfg))
-    if cfg.semantic_duplicates.enabled:
-        rows = rows | "SemanticAsked" >> Keep(partial(mark_asked, rules=cfg.semantic_duplicates))
-        rows = rows | "Semantic" >> MatchSemantic(cfg.semantic_duplicates, ClipScorer.name, cfg.seed)
-        rows = rows | "KeepMeanings" >> Keep(partial(mark_semantic_duplicates, cfg=cfg))
-        if cfg.semantic_duplicates.keep_captions:
-            rows = rows | "MeantCaptions" >> Match(MEANT_CAPTIONS, buckets)
-    if cfg.concepts.enabled:
-        rows = balance_concepts(rows, cfg)
-    if cfg.recaption.enabled:
-        rows = rows | "Recaption" >> ask_captioner(cfg)
-        rows = rows | "RecaptionCheck" >> check_recaptions(cfg)
-        rows = rows | "KeepFactual" >> Keep(partial(mark_recaption, cfg=cfg))
     return rows
+
+
+def drop_same_meanings(rows: Rows, cfg: CaptionConfig, buckets: int) -> Rows:
+    """By the embeddings that relevance made."""
+    rows = rows | "SemanticAsked" >> Keep(partial(mark_asked, rules=cfg.semantic_duplicates))
+    rows = rows | "Semantic" >> MatchSemantic(cfg.semantic_duplicates, ClipScorer.name, cfg.seed)
+    rows = rows | "KeepMeanings" >> Keep(partial(mark_semantic_duplicates, cfg=cfg))
+    return rows | "MeantCaptions" >> Match(MEANT_CAPTIONS, buckets) if cfg.semantic_duplicates.keep_captions else rows
+
+
+def refine_captions(rows: Rows, cfg: CaptionConfig) -> Rows:
+    rows = rows | "Recaption" >> ask_captioner(cfg)
+    rows = rows | "RecaptionCheck" >> check_recaptions(cfg)
+    return rows | "KeepFactual" >> Keep(partial(mark_recaption, cfg=cfg))
 
 
 def balance_concepts(rows: Rows, cfg: CaptionConfig) -> Rows:

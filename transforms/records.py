@@ -87,7 +87,7 @@ class Picture(msgspec.Struct, frozen=True, array_like=True, tag="picture"):
     likeness: bytes = b""
     """The perceptual hash, 8 bytes; empty where none was asked for. Last, so that older records still read."""
     look: bytes = b""
-    """What a second look at pictures of near hashes compares, 98 bytes (transforms/perceptual_hash.py)."""
+    """What a second look at pictures of near hashes compares, 99 bytes (transforms/perceptual_hash.py)."""
 
 
 class Text(msgspec.Struct, frozen=True, array_like=True, tag="text"):

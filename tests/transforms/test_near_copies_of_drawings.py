@@ -54,6 +54,12 @@ def test_recall_of_each_kind_and_precision(pool):
     assert precision >= 0.98 and lost <= 4
 
 
+def test_eight_bits_find_no_less_and_stay_precise(pool):
+    (four, *_), (eight, precision, _) = judge(pool), judge(pool, max_distance=8)
+    assert {kind: eight[kind] for kind in SEEN if eight[kind] < max(four[kind], 0.97)} == {}
+    assert precision >= 0.98
+
+
 def test_the_second_look_is_what_makes_it_precise(pool):
     recall, precision, lost = judge(pool, max_difference=1.0)
     assert precision < 0.96 and lost >= 10
