@@ -4,7 +4,8 @@
 
 Exit code 1 where a heuristic rule is below 0.99, or the fact guard below 0.95 on what the stand-in captioner spoiled;
 relevance is a model's judgement and is printed, not judged. Concept balance draws among what passed every rule: what it
-turns away is no fault and counts as passed.
+turns away is no fault and counts as passed. Near copies are printed, not judged: besides those that are planted the
+world draws many a screen of one template. Of what means the same there is no truth.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ from tests.world.captioner import write
 
 RELEVANCE = "clip_score_low"
 DRAWS = {"concept_none", "concept_not_drawn"}
+NEAR, MEANT = "image_near_duplicate", "image_semantic_duplicate"
+PASSED = {*DRAWS, NEAR, MEANT}
+"""Rules that turn sound pairs away: one of two like pictures, or one of many."""
 REQUIRED = 0.99
 GUARD = 0.95
 """Precision and recall of the fact guard over all spoiled texts: it reads words, and knows no world."""
-COLUMNS = ["source", "source_key", "rule", "error", "clip_score", "caption", "recaption", "recaption_rule"]
+COLUMNS = ["source", "source_key", "rule", "error", "detail", "clip_score", "caption", "recaption", "recaption_rule"]
 
 Row = Mapping[str, Any]
 
@@ -50,7 +54,7 @@ def score(ledger_rows: Iterable[Row], truth: Iterable[Row]) -> list[RuleScore]:
 
     Raises ValueError where ledger and truth do not hold the same samples.
     """
-    found = {place_of(row): "" if (why := reason_of(row)) in DRAWS else why for row in ledger_rows}
+    found = {place_of(row): "" if (why := reason_of(row)) in PASSED else why for row in ledger_rows}
     planted = {(row["shard"], row["key"]): row["fault"] for row in truth}
     if found.keys() != planted.keys():
         odd = sorted(found.keys() ^ planted.keys())
@@ -88,6 +92,21 @@ def relevance_area(ledger_rows: Iterable[Row], truth: Iterable[Row]) -> float | 
     return area_under_curve(np.array(scores[""]), np.array(scores[RELEVANCE]))
 
 
+def score_near(ledger_rows: Iterable[Row], truth: Iterable[Row]) -> list[RuleScore]:
+    """Of the near copies turned away, which are of the planted group of the one that stays; a planted copy is found
+    where it or its original went so. Empty where the rule was off."""
+    group = {row["key"]: row["group"] or row["key"] for row in truth}
+    reasons = {row["source_key"]: (reason_of(row), row["detail"]) for row in ledger_rows}
+    asked = {key for key, (why, _) in reasons.items() if why in {"", RELEVANCE, *PASSED}}
+    planted = {row["group"] for row in truth if row["kind"] == "near" and {row["key"], row["group"]} <= asked}
+    flagged = [(key, kept) for key, (why, kept) in reasons.items() if why == NEAR]
+    right = [group[key] for key, kept in flagged if group[key] == group.get(kept)]
+    if not flagged:
+        return []
+    recall = len(planted & {*right}) / (len(planted) or 1)
+    return [RuleScore(NEAR, len(planted), len(flagged), len(right), len(right) / len(flagged), recall)]
+
+
 def score_guard(ledger_rows: Iterable[Row]) -> list[RuleScore]:
     """The fact guard against what the stand-in captioner spoiled: recall of each kind, and of all texts turned away
     how many were spoiled. Empty where nothing was recaptioned."""
@@ -117,8 +136,9 @@ def failures(rows: Iterable[RuleScore]) -> list[RuleScore]:
     return [row for row in rows if row.rule != RELEVANCE and min(row.precision, row.recall) < REQUIRED]
 
 
-def print_table(rows: Iterable[RuleScore], area: float | None = None, drawn: int = 0) -> None:
+def print_table(rows: Iterable[RuleScore], area: float | None = None, meant: int = 0, drawn: int = 0) -> None:
     told = [] if area is None else [f"relevance: AUC of clip_score {area:.4f}"]
+    told += [f"{meant} pairs mean the same as another"] if meant else []
     told += [f"{drawn} pairs that passed every rule were thinned out by concept balance"] if drawn else []
     table = Table(
         Column("rule", no_wrap=True, min_width=28),
@@ -143,10 +163,12 @@ def main() -> int:
     ledger = [row for file in files for row in parquet.read_table(file, columns=COLUMNS).to_pylist()]
     truth = [json.loads(line) for line in args.truth.read_text(encoding="utf-8").splitlines()]
     rows = score(ledger, truth)
-    print_table(rows, relevance_area(ledger, truth), sum(reason_of(row) in DRAWS for row in ledger))
+    why = Counter(map(reason_of, ledger))
+    print_table(rows, relevance_area(ledger, truth), why[MEANT], sum(why[rule] for rule in DRAWS))
     guard = score_guard(ledger)
-    if guard:
-        print_table(guard)
+    for table in (score_near(ledger, truth), guard):
+        if table:
+            print_table(table)
     return 1 if failures(rows) or any(min(row.precision, row.recall) < GUARD for row in guard[-1:]) else 0
 
 
