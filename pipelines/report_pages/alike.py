@@ -43,7 +43,7 @@ def _strip(group: Alike, measure: Measure, thumbnails: Thumbnails) -> str:
 
 def _figure(row: Row, thumbnails: Thumbnails, told: str) -> str:
     title = esc(f"{row.key}: {(row.text or '')[:200]}")
-    kind = ' class="stays"' if told.startswith("<b>stays") else ""
+    kind = ' class="star"' if told.startswith("<b>stays") else ""
     key = f"<code>{foreign(row.key, 24)}</code>"
     return f'<figure{kind} title="{title}">{thumbnails.image(row)}<figcaption>{told}{key}</figcaption></figure>'
 

@@ -42,6 +42,6 @@ def test_the_kept_one_is_framed_and_text_is_not_trusted():
     found = ledger({"<i>": [0.0312], "b": [0.01] * 20})
     groups, sizes = alike_groups(found, NEAR, 4, 6), alike_sizes(found, NEAR)
     html = alike(NEAR, MEASURES[NEAR.apart], groups, sizes, Thumbnails(lambda *_: b""))
-    assert html.count('<figure class="stays"') == 2 and "<b>0.0312</b> <small>share</small>" in html
+    assert html.count('<figure class="star"') == 2 and "<b>0.0312</b> <small>share</small>" in html
     assert "and 14 more" in html and "12 and more" in html and "2 pictures" in html
     assert "<i>" not in html and "<b>text" not in html
