@@ -187,3 +187,11 @@ def test_concepts_of_a_vocabulary_in_the_store(pool: list[str], proxy: FaultyPro
     assert run_here(pool[:1], tmp_path / "other", *OPTIONS, *missing) == 2
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert told.startswith("VocabularyError: s3://pool/none.tsv: expected a vocabulary file, found none to read")
+
+
+def test_what_a_finished_run_in_the_store_keeps_is_known(asked: list[Served], pool: list[str], tmp_path: Path) -> None:
+    assert run_here(pool, tmp_path / "new", *OPTIONS, "--against", OUTPUT) == 0
+    with storage_for(OUTPUT).open(f"{OUTPUT}/manifest.json") as file:
+        old = json.load(file)["counts"]
+    counts = json.loads((tmp_path / "new" / "manifest.json").read_bytes())["counts"]
+    assert counts["kept"] == 0 and counts["dropped"]["image_known"] >= old["kept"] > 0
