@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= $(shell nproc)
+RUNNERS ?= $(shell expr $(WORKERS) + 1)
 
 .PHONY: setup demo test flink-test check bench format clean
 
@@ -23,8 +24,8 @@ demo: $(READY)          ## draws the toy world, curates it on all cores, verifie
 	$(BIN)/python -m tests.world.score out/demo/set/ledger out/demo/world/truth.jsonl
 	@echo "report: out/demo/set/report.html"
 
-test: $(READY)          ## all tests, on all cores; coverage of the pure floors is held at 95 %
-	$(BIN)/python -m pytest --cov -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+test: $(READY)          ## all tests, on all cores (one process more: many wait for others); coverage of the pure floors is held at 95 %
+	$(BIN)/python -m pytest --cov -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
 
 flink-test: $(READY)    ## the same bytes from a real Flink, and what it survives; fetches Flink into out/flink (needs Java 17, Maven)
 	BEAMSIFT_FLINK=out/flink $(BIN)/python -m pytest -p no:cacheprovider tests/flink

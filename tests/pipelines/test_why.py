@@ -55,7 +55,7 @@ def test_a_dropped_caption_of_a_kept_row_says_what_marked_it(finished, capsys):
 
 def test_the_picture_is_named_by_its_bytes(finished, capsys):
     told = story(finished, "pair1", capsys)
-    assert "a.tar#pair1.jpg bytes" in told
+    assert "a.tar#pair1.jpgbytes" in told.replace(" ", "")  # the table breaks a long path anywhere
 
 
 def test_a_hostile_caption_is_shown_and_not_obeyed(finished, capsys):
