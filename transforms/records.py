@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-Container = Literal["tar", "tar.gz", "file", "parquet", "warc", "pdf", "video"]
+Container = Literal["tar", "tar.gz", "file", "parquet", "warc", "pdf", "video", "url"]
 Fate = Literal["kept", "dropped", "failed"]
 Measures = dict[str, float | int | str]
 """Measured values by name; the names and units of a pipeline's measures are listed beside its rules."""
@@ -24,7 +24,8 @@ class Span(msgspec.Struct, frozen=True, array_like=True, tag="span"):
     """Where the bytes of one thing lie: `[start, end)` in the container at `uri`.
 
     For `tar` and `file` these are byte offsets in the file; for `tar.gz` in the decompressed stream; for `parquet`
-    row numbers of the file, with the column in `member`. For a tar `member` is the name the archive gave.
+    row numbers of the file, with the column in `member` (`images[2]` for the third of a list). For a tar `member` is
+    the name the archive gave. `url` holds no bytes at all: a picture that was named and never fetched.
     """
 
     uri: str
@@ -85,9 +86,13 @@ class Picture(msgspec.Struct, frozen=True, array_like=True, tag="picture"):
     drop: Drop | None = None
     failure: Failure | None = None
     likeness: bytes = b""
-    """The perceptual hash, 8 bytes; empty where none was asked for. Last, so that older records still read."""
+    """The perceptual hash, 8 bytes; empty where none was asked for."""
     look: bytes = b""
     """What a second look at pictures of near hashes compares, 99 bytes (transforms/perceptual_hash.py)."""
+    url: str = ""
+    """Where the pool says it comes from: an address, or the name it has there."""
+    meta: str = ""
+    """The pool's own JSON object for this picture, as text. What was added later stands last: older records read."""
 
 
 class Text(msgspec.Struct, frozen=True, array_like=True, tag="text"):

@@ -2,7 +2,8 @@
 
 A shard is a plain USTAR file: `{key}.jpg` (original bytes), `{key}.txt`, `{key}.json`; with several pictures
 `{key}.0.jpg`, `{key}.1.jpg`, … in the order of the JSON's pieces. Members of a sample are adjacent, keys hold no dot,
-mtime, uid, gid and mode are fixed. webdataset and wids open it as it is.
+mtime, uid, gid and mode are fixed. webdataset and wids open it as it is. A document has no `.txt`: its texts stand
+among the pieces, and pictures that were dropped, failed or never fetched stand there without a member.
 Left out on purpose: reading (transforms/tar_reader.py) and deciding which sample goes where (transforms/planning.py).
 """
 
@@ -15,7 +16,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from transforms.records import Drop, Piece, Sample, Text
+from transforms.records import Drop, Picture, Piece, Sample, Span, Text
 
 FORMAT = "beamsift-1"
 BLOCK = 512
@@ -72,12 +73,17 @@ def wids_index(shards: Sequence[ShardInfo], name: str) -> bytes:
     return json.dumps(index, indent=1).encode() + b"\n"
 
 
-def sample_members(sample: Sample, data: Sequence[bytes | None], json_bytes: bytes, text: str) -> list[Member]:
-    """A sample's members in order. `data[i]` is the file of `pieces[i]` where that is a picture that stays."""
+def sample_members(sample: Sample, data: Sequence[bytes | None], json_bytes: bytes, text: str | None) -> list[Member]:
+    """A sample's members in order. `data[i]` is the file of `pieces[i]` where that is a picture that stays.
+
+    `text` is None for a document, whose texts are pieces in the JSON.
+    """
     shown = [(piece, item) for piece, item in zip(sample.pieces, data, strict=True) if item is not None]
     names = [picture_suffix(piece, index, len(shown)) for index, (piece, _) in enumerate(shown)]
     members = [(f"{sample.key}.{name}", item) for name, (_, item) in zip(names, shown, strict=True)]
-    return [*members, (f"{sample.key}.txt", text.encode()), (f"{sample.key}.json", json_bytes)]
+    if text is not None:
+        members.append((f"{sample.key}.txt", text.encode()))
+    return [*members, (f"{sample.key}.json", json_bytes)]
 
 
 def picture_suffix(piece: Piece, index: int, count: int) -> str:
@@ -110,7 +116,19 @@ def _piece_json(piece: Piece) -> dict[str, Any]:
     if isinstance(piece, Text):
         return {"text": piece.value, "role": piece.role, **shared}
     size = {"format": piece.format, "width": piece.width, "height": piece.height, "sha256": piece.sha256.hex()}
-    return {"picture": size, **shared}
+    return {"picture": size, **shared, **_origin_json(piece)}
+
+
+def _origin_json(picture: Picture) -> dict[str, Any]:
+    """What only some pictures have: an origin, and the reason why no member holds their bytes."""
+    found: dict[str, Any] = {"url": picture.url} if picture.url else {}
+    if picture.meta:
+        found["meta"] = json.loads(picture.meta)
+    if picture.failure is not None:
+        found["failure"] = picture.failure.error  # the message may name a path of this machine
+    if isinstance(picture.source, Span) and picture.source.container == "url":
+        found["reference"] = True
+    return found
 
 
 def _drop_json(drop: Drop) -> dict[str, Any]:

@@ -135,5 +135,5 @@ def test_a_unit_reads_all_rows_unless_told():
 
 def test_a_picture_recorded_before_perceptual_hashes_still_reads():
     fields = msgspec.msgpack.decode(msgspec.msgpack.encode(PICTURE))
-    assert fields[-1] == b""
-    assert msgspec.convert(fields[:-1], Picture) == PICTURE
+    assert fields[-3:] == [b"", "", ""]
+    assert msgspec.convert(fields[:-3], Picture) == PICTURE
