@@ -71,6 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_vocabulary(commands)
     _add_recaption(commands)
     _add_workers(commands)
+    _add_set_commands(commands)
     return parser
 
 
@@ -141,6 +142,15 @@ def _add_workers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--port", type=int, default=50000, help="what --environment_config=HOST:PORT names")
     parser.add_argument("--threads", type=_positive, default=1, help="threads of the maths libraries in each worker")
     parser.set_defaults(command=workers_command, takes_beam_options=False)
+
+
+def _add_set_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from pipelines import lint
+
+    help_text = "what is wrong with any WebDataset set"
+    one = commands.add_parser("lint", help=help_text, description=help_text, allow_abbrev=False)
+    lint.add_arguments(one)
+    one.set_defaults(command=lambda args, rest: lint.run(args), takes_beam_options=False)
 
 
 def _positive(text: str) -> int:

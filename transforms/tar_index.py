@@ -53,10 +53,15 @@ class Header(NamedTuple):
 
 def index_headers(data: mmap.mmap | bytes) -> TarIndex:
     """All members up to the end mark or the first place that is no header. Never raises, whatever the bytes."""
+    return walk_headers(data)[0]
+
+
+def walk_headers(data: mmap.mmap | bytes) -> tuple[TarIndex, int]:
+    """As `index_headers`, with the byte at which the walk ended: where the end mark lies, or what is no header."""
     walk = _Walk(data)
     while walk.step():
         pass
-    return TarIndex(walk.members, walk.problems)
+    return TarIndex(walk.members, walk.problems), walk.offset
 
 
 def parse_header(block: bytes) -> Header:
