@@ -145,12 +145,15 @@ def _add_workers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_set_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from pipelines import lint
+    from pipelines import convert, lint
 
-    help_text = "what is wrong with any WebDataset set"
-    one = commands.add_parser("lint", help=help_text, description=help_text, allow_abbrev=False)
-    lint.add_arguments(one)
-    one.set_defaults(command=lambda args, rest: lint.run(args), takes_beam_options=False)
+    for name, help_text, module in (
+        ("convert", "an interleaved set from one schema to another", convert),
+        ("lint", "what is wrong with any WebDataset set", lint),
+    ):
+        one = commands.add_parser(name, help=help_text, description=help_text, allow_abbrev=False)
+        module.add_arguments(one)
+        one.set_defaults(command=lambda args, rest, module=module: module.run(args), takes_beam_options=False)
 
 
 def _positive(text: str) -> int:

@@ -49,7 +49,7 @@ def split_records(file: BinaryIO, rows_per_chunk: int, *, table: bool) -> list[R
     """As `split_index`, for an open file. What lies behind a record that no CSV parser accepts joins the last chunk."""
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
-    records = _table_places(file, end) if table else _line_places(file, end)
+    records = _table_places(file, end) if table else line_places(file, end)
     chunks: list[Record] = []
     while chunk := list(islice(records, rows_per_chunk)):
         chunks.append((chunk[0][0], chunk[-1][1]))
@@ -68,7 +68,7 @@ def read_folder(path: str, unit: Unit, rules: ReadRules) -> Iterator[Loaded]:
 
 def _read_lines(file: BinaryIO, unit: Unit, rules: ReadRules) -> Iterator[Loaded]:
     file.seek(unit.start)
-    for position, (start, end) in enumerate(_line_places(file, unit.end)):
+    for position, (start, end) in enumerate(line_places(file, unit.end)):
         raw, place = _raw(unit, position, rules), f"{unit.uri}@{start}-{end}"
         too_large = check_meta_size(end - start - 2, place, rules)  # 2: a line break may be CR LF
         line = b"" if too_large else os.pread(file.fileno(), end - start, start).rstrip(b"\r\n")
@@ -145,7 +145,7 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", "backslashreplace")
 
 
-def _line_places(file: BinaryIO, end: int) -> Iterator[Record]:
+def line_places(file: BinaryIO, end: int) -> Iterator[Record]:
     """The lines from the file's position to `end` that are not blank, each with its line break."""
     start = position = file.tell()
     blank = True

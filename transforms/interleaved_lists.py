@@ -19,6 +19,7 @@ ours that has the name of one of its own.
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import Any, NamedTuple
 
 from transforms.interleaved_documents import (
@@ -28,6 +29,7 @@ from transforms.interleaved_documents import (
     check_text,
     field_of,
     held_pieces,
+    picture_name,
     pool_fields,
     pool_meta,
     reference,
@@ -152,13 +154,13 @@ def _document_fields(record: dict[str, Any], schema: ListSchema) -> dict[str, An
     return dict(_known(value or {}, schema.document_fields) or {})
 
 
-def format_lists(document: Document, schema: ListSchema, losses: Losses) -> dict[str, Any]:
-    """The record; what it cannot hold is counted in `losses`."""
+def format_lists(document: Document, schema: ListSchema, key: str, losses: Losses) -> dict[str, Any]:
+    """The record; what it cannot hold is counted. A picture without an address is named by `key` and its number."""
     pieces = held_pieces(document, ROLE, losses)
     fields = dict(pool_fields(document.meta))
     layout = fields.pop(LAYOUT, "")
     record: dict[str, Any] = {
-        "images": [piece.url if isinstance(piece, Picture) else None for piece in pieces],
+        "images": _addresses(pieces, key),
         "texts": [piece.value if isinstance(piece, Text) else None for piece in pieces],
     }
     said = _format_said(pieces, schema, layout, losses)
@@ -169,6 +171,11 @@ def format_lists(document: Document, schema: ListSchema, losses: Losses) -> dict
         return {**fields, **record}
     general = _filled(fields, schema.document_fields, losses)
     return {**record, schema.general: json.dumps(general) if schema.as_text else general}
+
+
+def _addresses(pieces: list[Piece], key: str) -> list[str | None]:
+    numbers = count()
+    return [p.url or picture_name(key, next(numbers), p) if isinstance(p, Picture) else None for p in pieces]
 
 
 def _format_said(pieces: list[Piece], schema: ListSchema, layout: str, losses: Losses) -> list[Any] | None:

@@ -29,7 +29,7 @@ class Schema(NamedTuple):
 
 
 def _format_lists(schema: ListSchema, document: Document, key: str, losses: Losses) -> dict[str, Any]:
-    return format_lists(document, schema, losses)
+    return format_lists(document, schema, key, losses)
 
 
 def _lists(schema: ListSchema, form: Form) -> Schema:

@@ -3,7 +3,7 @@
 A `SpanReader` keeps the last few files open, because plans visit spans in the order of their files. Of remote files it
 reads neighbours in one request, where it was told what will be asked for (transforms/ranges.py). What cannot be cut is
 read as it is: a Parquet column chunk in one request, a tar.gz once as a whole.
-Left out on purpose: decoding (transforms/pictures.py). `RECIPES` is empty until a pipeline makes pictures.
+Left out on purpose: decoding (transforms/pictures.py).
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol
 
-from transforms.parquet_reader import Broken, picture_bytes, read_column
+from transforms.parquet_reader import Broken, picture_bytes, read_column, split_member
+from transforms.picture_headers import PictureError
 from transforms.ranged_file import RangedFile
 from transforms.ranges import Costs, Place
 from transforms.records import Recipe, Span
@@ -22,8 +24,22 @@ from transforms.run_reader import RunReader
 from transforms.staging import stage_column
 from transforms.storage import Storage, StoreUnavailable, local_path, read_range, scheme_of, storage_for
 from transforms.tar_reader import OpenTar, open_tar
+from transforms.tiff_frames import format_frames, parse_frames
 
-RECIPES: dict[str, Callable[[Recipe, SpanReader], bytes]] = {}
+
+def tiff_frame(recipe: Recipe, spans: SpanReader) -> bytes:
+    """The `frame`-th frame of the TIFF at the recipe's span, as a file of its own. OSError where it has none."""
+    data, number = spans.read(recipe.inputs[0]), int(recipe.arguments["frame"])
+    try:
+        frame = next(islice(parse_frames(data), number, None), None)
+    except PictureError as error:
+        raise OSError(f"{recipe.inputs[0].uri}: {error}") from error
+    if frame is None:
+        raise OSError(f"{recipe.inputs[0].uri}: expected a frame {number}, found fewer")
+    return format_frames([frame])
+
+
+RECIPES: dict[str, Callable[[Recipe, SpanReader], bytes]] = {"tiff_frame": tiff_frame}
 """Pure functions that make a picture's bytes from a recipe's arguments and the spans it reads."""
 
 
@@ -161,25 +177,27 @@ class _Parquet:
 
     def read(self, span: Span) -> bytes:
         place = f"{span.uri}@{span.start}-{span.end}"
+        column, index = split_member(span.member)
         try:
-            if self._column != span.member or not 0 <= span.start - self._first < len(self._values):
+            if self._column != column or not 0 <= span.start - self._first < len(self._values):
                 self._values = ()
-                with self._open(span) as file:
-                    self._first, self._values = read_column(file, span.start, span.member)
-                self._column = span.member
-            data = picture_bytes(self._values[span.start - self._first])
+                with self._open(span.start, column) as file:
+                    self._first, self._values = read_column(file, span.start, column)
+                self._column = column
+            cell = self._values[span.start - self._first]
+            data = picture_bytes(cell if index is None else cell.values[index])
         except StoreUnavailable:
             raise
-        except (*Broken, KeyError) as error:
+        except (*Broken, KeyError, IndexError, TypeError) as error:  # the last two: a cell without such an item
             raise OSError(f"{place}: expected a picture in column {span.member!r}, found: {error}") from error
         if data is None:
             raise OSError(f"{place}: expected bytes in column {span.member!r}, found none")
         return bytes(data)
 
-    def _open(self, span: Span) -> BinaryIO:
+    def _open(self, row: int, column: str) -> BinaryIO:
         if scheme_of(self._uri) in ("", "file"):
             return self._storage.open(self._uri)
-        path = stage_column(self._storage, self._uri, (span.start, span.member), self._staging)
+        path = stage_column(self._storage, self._uri, (row, column), self._staging)
         try:
             return open(path, "rb")
         finally:

@@ -9,6 +9,7 @@ Left out on purpose: nested and binary columns other than the picture, several p
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
@@ -107,6 +108,15 @@ def _read_window(file: BinaryIO, group: tuple[int, int], row: int, column: str) 
         if held > WINDOW_BYTES:
             break
     return first, pa.chunked_array(list(window))
+
+
+def split_member(member: str) -> tuple[str, int | None]:
+    """(column, index in its list) of a span's member: `images[2]` is the third of a list, `image` a cell itself."""
+    match = _IN_LIST.fullmatch(member)
+    return (match[1], int(match[2])) if match else (member, None)
+
+
+_IN_LIST = re.compile(r"(.+)\[([0-9]{1,9})\]", re.DOTALL)
 
 
 def picture_bytes(value: pa.Scalar) -> pa.Buffer | None:

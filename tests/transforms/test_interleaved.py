@@ -28,6 +28,7 @@ from transforms.records import Drop, Failure, Sample, Text
 from transforms.shards import sample_json
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+URL = TEXT.map(lambda text: "u" + text)
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 SCALAR = st.none() | st.booleans() | st.integers(-(2**40), 2**40) | NUMBER | TEXT
 VALUE = st.recursive(SCALAR, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2))
@@ -59,7 +60,7 @@ def about(schema):
 def lists(draw, schema, dense):
     shape = draw(SHAPE)
     record = {
-        "images": [draw(TEXT) if image else None for image in shape],
+        "images": [draw(URL) if image else None for image in shape],
         "texts": [None if image else draw(TEXT) for image in shape],
     }
     entries = [draw(said(schema)) if image else None for image in shape if image or dense]
@@ -138,12 +139,11 @@ def test_a_list_laid_out_otherwise_keeps_its_layout(schema, dense):
     @FAST
     @given(lists(schema, dense).filter(lambda record: any(record["images"]) and any(record["texts"])))
     def check(record):
-        assert decoded(format_lists(through_a_shard(parse_lists(record, schema)), schema, Losses())) == decoded(record)
+        assert decoded(format_lists(through_a_shard(parse_lists(record, schema)), schema, "k", Losses())) == decoded(
+            record
+        )
 
     check()
-
-
-URL = TEXT
 
 
 def held(meta, *, sized, roles):
@@ -227,7 +227,7 @@ def test_mmc4_counts_what_it_cannot_hold():
 
 def test_omnicorpus_counts_fields_that_its_struct_lacks():
     losses = Losses()
-    record = format_lists(Document((reference("u", {"alt": "x", "bytes": 3}),), {"url": 4}), OMNICORPUS, losses)
+    record = format_lists(Document((reference("u", {"alt": "x", "bytes": 3}),), {"url": 4}), OMNICORPUS, "k", losses)
     assert record["metadata"][0]["bytes"] == 3 and "alt" not in record["metadata"][0]
     assert record["general_metadata"]["url"] is None
     assert +losses == {"fields": 2}

@@ -1,0 +1,94 @@
+"""Where the bytes of a document's pictures lie: in a tar or in files beside the records that name them.
+
+Left out on purpose: bytes inside the records (interleaved_reader), members of a document's own tar (interleaved_tars).
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+from typing import Any
+
+from msgspec.structs import replace
+
+from configs.schema.caption import ReadRules
+from transforms.interleaved_documents import Document, is_reference
+from transforms.loaded import Loaded
+from transforms.picture_files import add_picture_files
+from transforms.raw_sample import RawSample
+from transforms.records import Picture, Recipe, Sample, Span, Unit
+from transforms.storage import folder_of, join, local_path, scheme_of
+from transforms.tar_index import TarMember, index_headers
+
+Bytes = tuple[Span | Recipe, bytes | memoryview] | None
+"""A source and what it holds now; None where nothing was found."""
+
+
+class Beside:
+    """The pictures beside one file of records. Its tar's index is held: about 200 bytes a picture of that file."""
+
+    def __init__(self, unit: Unit, rules: ReadRules) -> None:
+        self._unit, self._rules = unit, rules
+        self._local = scheme_of(unit.uri) in ("", "file")
+        self._uri = self._tar_uri() if self._local else ""
+        self._data: mmap.mmap | bytes = b""
+        self._members: dict[str, TarMember] = {}
+        self._numbered: dict[str, TarMember] = {}
+        if self._uri:
+            with open(local_path(self._uri), "rb") as file:
+                self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            for member in index_headers(self._data).members:
+                self._members.setdefault(member.name, member)
+                self._numbered.setdefault(member.name.rpartition(".")[0], member)
+
+    def _tar_uri(self) -> str:
+        folder, name = folder_of(self._unit.uri), f"{self._unit.uri.rpartition('/')[2].rpartition('.')[0]}.tar"
+        tars = (join(folder_of(folder), "pictures", name), join(folder, name))
+        return next((uri for uri in tars if os.path.isfile(path := local_path(uri)) and os.path.getsize(path)), "")
+
+    def find(self, document: Document, row: int) -> list[Bytes]:
+        """For each picture of the document at `row` of the file what was found of it."""
+        pictures = [piece for piece in document.pieces if isinstance(piece, Picture)]
+        if not self._local:
+            return [None] * len(pictures)
+        return [
+            self._in_tar(picture, f"{row:06d}.{n}") or self._in_folder(picture) for n, picture in enumerate(pictures)
+        ]
+
+    def _in_tar(self, picture: Picture, number: str) -> Bytes:
+        named = (self._members.get(name) for name in _names(picture))
+        member = self._numbered.get(number) or next((found for found in named if found is not None), None)
+        if member is None or not member.size:
+            return None
+        end = member.start + member.size
+        return Span(self._uri, member.start, end, "tar", member.name), memoryview(self._data)[member.start : end]
+
+    def _in_folder(self, picture: Picture) -> Bytes:
+        for name in _names(picture):
+            for path in (name, f"images/{name}"):
+                raw = RawSample(self._unit, 0, "")
+                add_picture_files(raw, path, "", self._rules)
+                if raw.pictures and raw.data[0] is not None:
+                    return raw.pictures[0].source, raw.data[0]
+        return None
+
+
+def _names(picture: Picture) -> list[str]:
+    """Names of files that a record gives a picture; an address is none."""
+    said: Any = json.loads(picture.meta) if picture.meta else {}
+    found = (said.get("image_name"), picture.url)
+    return [name for name in found if isinstance(name, str) and name and "://" not in name and "\0" not in name]
+
+
+def place_bytes(document: Document, meta: str, found: list[Bytes], sample: Sample) -> Loaded:
+    """The row of a document whose pictures have the sources and bytes of `found`, in order."""
+    waiting = iter(found)
+    pieces, data = [], []
+    for piece in document.pieces:
+        bytes_of = next(waiting) if isinstance(piece, Picture) else None
+        if isinstance(piece, Picture) and bytes_of is not None and is_reference(piece):
+            piece = replace(piece, source=bytes_of[0])
+        pieces.append(piece)
+        data.append(bytes_of[1] if bytes_of else None)
+    return Loaded(replace(sample, pieces=tuple(pieces), meta=meta), list(data), [None] * len(pieces))
