@@ -161,7 +161,7 @@ def _load(
             raise record
         document = schema.parse(record)
         meta = format_json(document.meta)
-    except RecordBroken as error:
+    except (RecordBroken, RecursionError) as error:  # the second: values nested thousands deep
         return load_failure(unit, position, Failure("RecordBroken", str(error), place), key)
     found = held if held and any(held) else beside.find(document, row)
     return load_document(document, meta, found, Sample(clean_key(key), unit.uri, unit.part, position, source_key=key))

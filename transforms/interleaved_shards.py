@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from transforms.interleaved_documents import (
+    MAX_SIDE,
     OURS,
     Document,
     RecordBroken,
@@ -20,7 +21,9 @@ from transforms.interleaved_documents import (
 )
 from transforms.raw_sample import PICTURE_SUFFIXES
 from transforms.records import Drop, Failure, Picture, Piece, Text
+from transforms.shards import EXTENSIONS
 
+_FORMATS = frozenset({"", *EXTENSIONS})
 _DROP: dict[str, Any] = {"rule": str, "value": (int, float), "limit": (int, float), "detail": str}
 
 
@@ -55,7 +58,7 @@ def _piece(piece: Any, index: int) -> Piece:
     if not isinstance(piece, dict) or ("text" in piece) == ("picture" in piece):
         raise RecordBroken(f"{place}: expected an object with a text or a picture, found another")
     measures, drop = piece.get("measures", {}), _drop(piece.get("drop"), place)
-    if not isinstance(measures, dict) or any(type(value) not in (int, float, str) for value in measures.values()):
+    if not isinstance(measures, dict) or not all(_is_measure(value) for value in measures.values()):
         raise RecordBroken(f"{place}: expected measures as numbers or text, found another")
     if "text" in piece:
         role = check_text(piece.get("role", "caption"), place)
@@ -67,9 +70,12 @@ def _picture(piece: dict[str, Any], marks: tuple[dict[str, Any], Drop | None], p
     size, meta, failure = piece["picture"], piece.get("meta"), piece.get("failure")
     try:
         hashed = bytes.fromhex(size.get("sha256", ""))
-        width, height, name = int(size.get("width", 0)), int(size.get("height", 0)), str(size.get("format", ""))
+        width, height, name = size.get("width", 0), size.get("height", 0), size.get("format", "")
     except (AttributeError, TypeError, ValueError) as error:
         raise RecordBroken(f"{place}: expected a picture's format, width, height and sha256, found {error}") from error
+    sides = all(type(side) is int and 0 <= side <= MAX_SIDE for side in (width, height))
+    if not sides or not isinstance(name, str) or name not in _FORMATS:
+        raise RecordBroken(f"{place}: expected a known format and sides of pixels, found {size!r:.200}")
     url = check_text(piece.get("url", ""), place)
     return Picture(
         reference(url, None).source,
@@ -85,9 +91,16 @@ def _picture(piece: dict[str, Any], marks: tuple[dict[str, Any], Drop | None], p
     )
 
 
+def _is_measure(value: Any) -> bool:
+    """Numbers that a record can hold are of 64 bits."""
+    return type(value) in (float, str) or (type(value) is int and -(2**63) <= value < 2**63)
+
+
 def _drop(value: Any, place: str) -> Drop | None:
     if value is None:
         return None
-    if not isinstance(value, dict) or any(not isinstance(value.get(name), kind) for name, kind in _DROP.items()):
+    if not isinstance(value, dict) or not all(
+        isinstance(value.get(name), kind) and _is_measure(value[name]) for name, kind in _DROP.items()
+    ):
         raise RecordBroken(f"{place}: expected a drop of {', '.join(_DROP)}, found {value!r:.100}")
     return Drop(*(value[name] for name in _DROP))

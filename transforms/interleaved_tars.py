@@ -72,7 +72,7 @@ def _load(members: dict[str, _Member], sample: Sample, rules: ReadRules, schema:
     try:
         document = schema.parse(record)
         meta = format_json(document.meta) if document.meta else ""
-    except RecordBroken as error:
+    except (RecordBroken, RecursionError) as error:  # the second: values nested thousands deep
         raise _Refused("RecordBroken", str(error), place) from error
     held = [members[suffix] for suffix in picture_suffixes(list(members))]
     too_large = next((one for one in held if len(one.data) > rules.max_picture_bytes), None)
