@@ -211,13 +211,13 @@ class RecordSink:
 
 
 def mint_members(key: str, record: dict[str, Any], pictures: list[Shown]) -> list[Member]:
-    """A document of MINT-1T: its pictures as frames of one TIFF where all of them are TIFFs, else member by member."""
+    """A document of MINT-1T: pictures as frames of one TIFF where all are TIFFs that the pool named, else members."""
     document = (f"{key}.json", json.dumps(record, ensure_ascii=False, sort_keys=True).encode())
-    if (tiff := _one_tiff(pictures)) is not None:
+    named = not any(name is not None and name.startswith(f"{key}.") for name in record["images"])
+    if named and (tiff := _one_tiff(pictures)) is not None:
         return [(f"{key}.tiff", tiff), document]
-    single = len(pictures) == 1
     members = [
-        (f"{key}.{EXTENSIONS[shown.format]}" if single else f"{key}.{n}.{EXTENSIONS[shown.format]}", shown.data)
+        (f"{key}.{n}.{EXTENSIONS[shown.format]}", shown.data)
         for n, shown in enumerate(pictures)
         if shown.data is not None
     ]

@@ -19,7 +19,6 @@ ours that has the name of one of its own.
 from __future__ import annotations
 
 import json
-from itertools import count
 from typing import Any, NamedTuple
 
 from transforms.interleaved_documents import (
@@ -174,8 +173,12 @@ def format_lists(document: Document, schema: ListSchema, key: str, losses: Losse
 
 
 def _addresses(pieces: list[Piece], key: str) -> list[str | None]:
-    numbers = count()
-    return [p.url or picture_name(key, next(numbers), p) if isinstance(p, Picture) else None for p in pieces]
+    """Null for a text. Pictures are numbered whether or not they have an address, as their files are."""
+    numbers = {i: n for n, i in enumerate(i for i, piece in enumerate(pieces) if isinstance(piece, Picture))}
+    return [
+        piece.url or picture_name(key, numbers[i], piece) if isinstance(piece, Picture) else None
+        for i, piece in enumerate(pieces)
+    ]
 
 
 def _format_said(pieces: list[Piece], schema: ListSchema, layout: str, losses: Losses) -> list[Any] | None:

@@ -92,7 +92,8 @@ def test_from_ours_and_back_with_every_picture(tmp_path, schema, capsys):
     )
     assert convert(tmp_path / "theirs", "--from", schema, "--to", "beamsift", "--output", tmp_path / "again") == 0
     assert read(tmp_path / "again", "beamsift") == read(ours, "beamsift")
-    assert lint([str(tmp_path / "again")]).counts == {}
+    tars = [str(path) for path in (tmp_path / "theirs").rglob("*.tar")]
+    assert lint([str(tmp_path / "again"), *tars]).counts.keys() <= ({"key_in_two_shards"} if tars else set())
     counts = json.loads((tmp_path / "again" / "manifest.json").read_text())["counts"]
     assert counts["pictures"] == {"reference": 1, "with_bytes": 4} and counts["failed"] == {}
     assert counts["read"] == counts["written"] == 4
@@ -188,3 +189,13 @@ def test_what_a_schema_cannot_hold_is_counted(tmp_path, capsys):
     counts = json.loads((tmp_path / "t" / "manifest.json").read_text())["counts"]
     assert counts["lost"] == {"dropped_pictures": 1, "text_roles": 1} and counts["pictures"] == {"dropped": 1}
     assert "lost: dropped_pictures 1, text_roles 1" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # webdataset leaves closing its files to the collector
+def test_webdataset_sees_a_document_with_all_its_pictures_as_one_sample(tmp_path):  # webdataset 289 and 20
+    webdataset = pytest.importorskip("webdataset")
+    ours = write_set(tmp_path / "o")
+    found = list(webdataset.WebDataset(f"{ours}/shards/000000.tar", shardshuffle=False))
+    assert [sample["__key__"] for sample in found] == ["doc0", "doc1", "doc2", "doc3"]
+    assert set(found[0]) - {"__key__", "__url__", "__local_path__"} == {"0.jpg", "1.png", "json"}
+    assert found[0]["1.png"] == image("blue", "PNG")

@@ -95,3 +95,20 @@ def test_hostile_names_cannot_act_on_the_terminal(tmp_path, capsys):
 
 def test_a_set_that_beamsift_wrote_is_clean(finished):
     assert counts(finished) == {}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # webdataset leaves closing its files to the collector
+@pytest.mark.parametrize(
+    ("members", "fault"),
+    [
+        ([("a.jpg", JPEG), ("b.jpg", JPEG), ("a.txt", b"x")], "members_apart"),  # 407
+        ([("v1.5.jpg", JPEG), ("v1.5.txt", b"x"), ("v1.6.jpg", JPEG), ("v1.6.txt", b"y")], "key_dotted"),  # 237
+        ([("0/i.jpg", JPEG), ("0/m.json", b"{}"), ("1/i.jpg", JPEG), ("1/m.json", b"{}")], "folder_as_sample"),  # 319
+    ],
+)
+def test_what_lint_finds_is_what_webdataset_loses(tmp_path, members, fault):
+    webdataset = pytest.importorskip("webdataset")
+    write_tar(tmp_path, members, "s.tar")
+    found = list(webdataset.WebDataset(str(tmp_path / "s.tar"), shardshuffle=False))
+    assert not any({"jpg", "txt"} <= set(sample) or {"jpg", "json"} <= set(sample) for sample in found)
+    assert set(counts(tmp_path)) == {fault}

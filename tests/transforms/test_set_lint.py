@@ -3,6 +3,8 @@
 import tarfile
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.transforms.pools import tar_bytes
 from tests.transforms.tar_blocks import FORMATS, header, link, pax_member
@@ -129,3 +131,18 @@ def test_keys_of_a_set_that_come_again(tmp_path, held):
         keys.add(shard, names)
     assert sorted(keys.repeated()) == [(Place(0, 0), Place(2, 1)), (Place(2, 1), Place(3, 0))]
     assert any(tmp_path.iterdir()) == (held == 2)
+
+
+CHANGES = st.lists(st.tuples(st.integers(0, 4095), st.integers(0, 255)), max_size=8)
+
+
+@settings(max_examples=150, deadline=None)
+@given(CHANGES, st.integers(0, 4096))
+def test_no_bytes_make_lint_raise(changes, cut):
+    data = bytearray(
+        tar_bytes([*pair("a", json=b'{"images": ["a.jpg"]}'), ("k" * 150 + ".txt", b"x")], format=tarfile.PAX_FORMAT)
+    )
+    for place, value in changes:
+        data[place] = value
+    found = lint_shard(bytes(data[:cut]), "s.tar")
+    assert all(finding.fault and finding.place.startswith("s.tar") and finding.message for finding in found.findings)
