@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -30,11 +31,12 @@ from transforms.interleaved_reader import read_interleaved
 from transforms.interleaved_schemas import SCHEMAS, Schema
 from transforms.loaded import Loaded
 from transforms.picture_headers import PictureError, read_header
+from transforms.raw_sample import load_failure
 from transforms.reading import list_units
 from transforms.records import Failure, Picture, Piece, Unit
 from transforms.shards import ShardInfo, sample_json, sample_members, wids_index
 from transforms.staging import stage_unit
-from transforms.storage import Storage, join, local_path, storage_for
+from transforms.storage import Storage, StoreUnavailable, join, local_path, storage_for
 
 FORMAT = "beamsift-converted-1"
 MAX_RECORD = 64 << 20
@@ -114,7 +116,7 @@ def convert(units: list[Unit], args: argparse.Namespace, rules: ReadRules) -> _C
         failed = stack.enter_context(storage.create(join(args.output, "failed.jsonl")))
         sink = _sink(target, Files(args.output, args.rows_per_file, stack))
         for unit in units:
-            for row in _rows(unit, rules, staging, args.source):
+            for row in read_rows(unit, rules, staging, args.source):
                 counts.read += 1
                 failure = row.sample.failure or _write(row, target, sink, counts)
                 if failure is not None:
@@ -147,14 +149,23 @@ def _finish(storage: Storage, args: argparse.Namespace, infos: list[ShardInfo], 
     storage.write(join(args.output, "manifest.json"), json.dumps(manifest, indent=1).encode() + b"\n")
 
 
-def _rows(unit: Unit, rules: ReadRules, staging: str, source: str) -> Iterator[Loaded]:
-    storage = storage_for(unit.uri)
-    path = stage_unit(storage, unit, staging)
+def read_rows(unit: Unit, rules: ReadRules, staging: str, source: str) -> Iterator[Loaded]:
+    """The rows of a unit wherever it lies; one that cannot be read, or read further, ends in a failed row."""
+    storage, path, position = storage_for(unit.uri), "", 0
     try:
-        yield from read_interleaved(path, unit, rules, staging, schema=source)
+        path = stage_unit(storage, unit, staging)
+        rows = read_interleaved(path, unit, rules, staging, schema=source)
+        while (row := next(rows, None)) is not None:
+            position = row.sample.position + 1
+            yield row
+    except StoreUnavailable:
+        raise
+    except OSError as error:
+        message = f"expected a readable {unit.kind}, found {type(error).__name__}: {error}"
+        yield load_failure(unit, position, Failure("UnitUnreadable", message, f"{unit.uri}@{unit.start}-{unit.end}"))
     finally:
-        if path != local_path(unit.uri):
-            storage_for(path).delete(path)
+        if path and path != local_path(unit.uri):
+            os.unlink(path)
 
 
 def _write(row: Loaded, target: Schema, sink: Sink, counts: _Counts) -> Failure | None:

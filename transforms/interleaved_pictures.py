@@ -18,7 +18,7 @@ from transforms.loaded import Loaded
 from transforms.picture_files import add_picture_files
 from transforms.raw_sample import RawSample
 from transforms.records import Picture, Recipe, Sample, Span, Unit
-from transforms.storage import folder_of, join, local_path, scheme_of
+from transforms.storage import folder_of, join, scheme_of, storage_for
 from transforms.tar_index import TarMember, index_headers
 
 Bytes = tuple[Span | Recipe, bytes | memoryview] | None
@@ -26,32 +26,41 @@ Bytes = tuple[Span | Recipe, bytes | memoryview] | None
 
 
 class Beside:
-    """The pictures beside one file of records. Its tar's index is held: about 200 bytes a picture of that file."""
+    """The pictures beside one file of records. Its tar's index is held: about 200 bytes a picture of that file.
 
-    def __init__(self, unit: Unit, rules: ReadRules) -> None:
-        self._unit, self._rules = unit, rules
+    A tar in an object store is copied into `staging` and mapped; the copy is gone when the last picture is.
+    """
+
+    def __init__(self, unit: Unit, rules: ReadRules, staging: str) -> None:
+        self._unit, self.rules = unit, rules
         self._local = scheme_of(unit.uri) in ("", "file")
-        self._uri = self._tar_uri() if self._local else ""
-        self._data: mmap.mmap | bytes = b""
+        self._storage = storage_for(unit.uri)
+        self._uri = self._tar_uri()
+        self._data: mmap.mmap | bytes = self._map(staging) if self._uri else b""
         self._members: dict[str, TarMember] = {}
         self._numbered: dict[str, TarMember] = {}
-        if self._uri:
-            with open(local_path(self._uri), "rb") as file:
-                self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            for member in index_headers(self._data).members:
-                self._members.setdefault(member.name, member)
-                self._numbered.setdefault(member.name.rpartition(".")[0], member)
+        for member in index_headers(self._data).members:
+            self._members.setdefault(member.name, member)
+            self._numbered.setdefault(member.name.rpartition(".")[0], member)
 
     def _tar_uri(self) -> str:
         folder, name = folder_of(self._unit.uri), f"{self._unit.uri.rpartition('/')[2].rpartition('.')[0]}.tar"
         tars = (join(folder_of(folder), "pictures", name), join(folder, name))
-        return next((uri for uri in tars if os.path.isfile(path := local_path(uri)) and os.path.getsize(path)), "")
+        return next((uri for uri in tars if self._storage.exists(uri) and self._storage.stat(uri).size), "")
+
+    def _map(self, staging: str) -> mmap.mmap:
+        if not self._local:
+            os.makedirs(staging, exist_ok=True)
+        path = self._storage.fetch(self._uri, staging)
+        with open(path, "rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if not self._local:
+            os.unlink(path)
+        return data
 
     def find(self, document: Document, row: int) -> list[Bytes]:
         """For each picture of the document at `row` of the file what was found of it."""
         pictures = [piece for piece in document.pieces if isinstance(piece, Picture)]
-        if not self._local:
-            return [None] * len(pictures)
         return [
             self._in_tar(picture, f"{row:06d}.{n}") or self._in_folder(picture) for n, picture in enumerate(pictures)
         ]
@@ -65,10 +74,12 @@ class Beside:
         return Span(self._uri, member.start, end, "tar", member.name), memoryview(self._data)[member.start : end]
 
     def _in_folder(self, picture: Picture) -> Bytes:
+        if not self._local:  # a request for each name that an object store may not have
+            return None
         for name in _names(picture):
             for path in (name, f"images/{name}"):
                 raw = RawSample(self._unit, 0, "")
-                add_picture_files(raw, path, "", self._rules)
+                add_picture_files(raw, path, "", self.rules)
                 if raw.pictures and raw.data[0] is not None:
                     return raw.pictures[0].source, raw.data[0]
         return None

@@ -5,7 +5,7 @@ the tar that stands beside the records (`pictures/000000.tar` for `records/00000
 `{row:06d}.{n}.jpg` or under the name that the record gives; as a file of that name in the records' folder or its
 `images`. A picture found nowhere stays a reference (`Span` of container `url`).
 A record that is not of its schema costs one row, RecordBroken.
-Left out on purpose: fetching addresses; files and tars beside records that lie in an object store.
+Left out on purpose: fetching addresses; single files beside records that lie in an object store.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def read_interleaved(path: str, unit: Unit, rules: ReadRules, staging: str, *, s
     elif unit.kind == "tar":
         yield from read_document_tar(path, unit, rules, staging, schema=SCHEMAS[schema])
     else:
-        yield from (_read_parquet if unit.kind == "parquet" else _read_lines)(path, unit, rules, SCHEMAS[schema])
+        read = _read_parquet if unit.kind == "parquet" else _read_lines
+        yield from read(path, unit, Beside(unit, rules, staging), SCHEMAS[schema])
 
 
 read_obelics = partial(read_interleaved, schema="obelics")
@@ -56,8 +57,8 @@ read_mint = partial(read_interleaved, schema="mint")
 read_documents = partial(read_interleaved, schema="beamsift")
 
 
-def _read_lines(path: str, unit: Unit, rules: ReadRules, schema: Schema) -> Iterator[Loaded]:
-    beside = Beside(unit, rules)
+def _read_lines(path: str, unit: Unit, beside: Beside, schema: Schema) -> Iterator[Loaded]:
+    rules = beside.rules
     with open(path, "rb") as file:
         file.seek(unit.start)
         for position, (start, end) in enumerate(line_places(file, unit.end)):
@@ -71,8 +72,8 @@ def _read_lines(path: str, unit: Unit, rules: ReadRules, schema: Schema) -> Iter
                 yield _load(parsed[1], (unit, position, row, place), schema, beside)
 
 
-def _read_parquet(path: str, unit: Unit, rules: ReadRules, schema: Schema) -> Iterator[Loaded]:
-    beside, position = Beside(unit, rules), 0
+def _read_parquet(path: str, unit: Unit, beside: Beside, schema: Schema) -> Iterator[Loaded]:
+    position = 0
     rows = _parquet_records(path, unit)
     while True:
         try:  # around one step, so that what the consumer raises is never taken for a broken file

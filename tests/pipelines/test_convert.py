@@ -10,14 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from configs.schema.caption import ReadRules
 from pipelines.cli import main
+from pipelines.convert import read_rows
 from pipelines.lint import lint
 from tests.transforms.pools import tar_bytes
 from transforms.interleaved_documents import reference
 from transforms.interleaved_reader import read_interleaved
 from transforms.materialise import SpanReader, materialise
 from transforms.reading import list_units
-from transforms.records import Drop, Picture, Sample, Span, Text
+from transforms.records import Drop, Picture, Sample, Span, Text, Unit
 from transforms.shards import ShardWriter, sample_json, sample_members
 
 
@@ -62,8 +64,6 @@ def write_set(folder: Path, role: str = "paragraph", documents=None) -> Path:
 
 def read(folder, schema):
     """(pieces without their places, bytes, meta) of every document of a set."""
-    from configs.schema.caption import ReadRules
-
     files = [str(path) for name in ("shards", "records") for path in sorted((folder / name).glob("*"))]
     rows = [
         row
@@ -166,8 +166,6 @@ def test_frames_of_a_mint_tiff_are_pictures_of_their_own(tmp_path):
 
 
 def test_spans_of_pictures_inside_parquet_and_tiffs_read_the_same_bytes_again(tmp_path):
-    from configs.schema.caption import ReadRules
-
     cells = [[{"bytes": image("red"), "path": "r.jpg"}, None, {"bytes": None, "path": "http://x"}], []]
     kind = pa.list_(pa.struct({"bytes": pa.binary(), "path": pa.string()}))
     table = {"images": pa.array(cells, kind), "texts": pa.array([[None, "t", None], []], pa.list_(pa.string()))}
@@ -199,3 +197,9 @@ def test_webdataset_sees_a_document_with_all_its_pictures_as_one_sample(tmp_path
     assert [sample["__key__"] for sample in found] == ["doc0", "doc1", "doc2", "doc3"]
     assert set(found[0]) - {"__key__", "__url__", "__local_path__"} == {"0.jpg", "1.png", "json"}
     assert found[0]["1.png"] == image("blue", "PNG")
+
+
+def test_a_file_that_went_away_is_one_failed_row(tmp_path):
+    unit = Unit(0, str(tmp_path / "gone.jsonl"), "folder")
+    (row,) = read_rows(unit, ReadRules(), str(tmp_path), "mmc4")
+    assert row.sample.failure.error == "UnitUnreadable"

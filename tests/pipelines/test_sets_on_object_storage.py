@@ -33,6 +33,11 @@ def test_a_set_in_a_bucket(tmp_path, monkeypatch):
         assert convert(ours, "--from", "beamsift", "--to", "mint", "--output", tmp_path / "mint") == 0
         with store.open(f"{target}/shards/000000.tar") as file:
             assert file.read() == (tmp_path / "mint" / "shards" / "000000.tar").read_bytes()
+        for step, source, schema in (("mmc4", "s3://sets/ours", "beamsift"), ("back", "s3://sets/mmc4", "mmc4")):
+            to = "mmc4" if step == "mmc4" else "beamsift"
+            assert convert(source, "--from", schema, "--to", to, "--output", f"s3://sets/{step}") == 0
+        counts = json.loads(store.open("s3://sets/back/manifest.json").read())["counts"]
+        assert counts["pictures"] == {"reference": 1, "with_bytes": 4}
         store.write(f"{target}/shards/000001.tar", (tmp_path / "mint" / "shards" / "000000.tar").read_bytes())
         found = lint([target])
         assert found.counts == {"shard_unlisted": 2, "key_in_two_shards": 4}
