@@ -7,8 +7,10 @@ from setuptools import find_packages, setup
 PACKAGES = ("classifiers", "configs", "pipelines", "recaption", "train", "transforms")
 
 BASE = [
+    "ada-url>=4,<5",
     "ahocorasick-rs>=1.0.3,<2",
     "apache-beam>=2.77,<2.78",
+    "brotli>=1.2",
     "duckdb>=1.4",
     "icu4py>=1.2,<2",
     "msgspec>=0.20",
@@ -18,10 +20,13 @@ BASE = [
     "pyarrow>=20,<26",
     "pydantic>=2.11,<3",
     "PyYAML>=6",
+    "resiliparse>=2,<3",
     "rich>=14",
     "scipy>=1.15",
     "simplejpeg>=1.9",
+    "webencodings>=0.6",
     "xxhash>=3.5",
+    "zstandard>=0.25",
 ]
 MODELS = ["torch>=2.13", "torchvision>=0.28", "open_clip_torch>=3.3,<4", "safetensors>=0.6"]
 SEMANTIC = [*MODELS, "faiss-cpu>=1.15,<2"]
@@ -46,6 +51,7 @@ TEST = [
     "ruff",
     "segno",
     "types-PyYAML",
+    "warcio",
     "webdataset",
     "wids",
 ]

@@ -4,6 +4,9 @@ A `SpanReader` keeps the last few files open, because plans visit spans in the o
 reads neighbours in one request, where it was told what will be asked for (transforms/ranges.py). What cannot be cut is
 read as it is: a Parquet column chunk in one request, a tar.gz once as a whole.
 Left out on purpose: decoding (transforms/pictures.py).
+read as it is: a Parquet column chunk in one request, a tar.gz once as a whole. Of a WARC record the bytes are what its
+HTTP message carries.
+Left out on purpose: decoding (transforms/pictures.py).
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from typing import Any, BinaryIO, Protocol
 
 from transforms.parquet_reader import Broken, picture_bytes, read_column, split_member
 from transforms.picture_headers import PictureError
+from configs.schema.web_reading import WebReadRules
+from transforms import data_uris
 from transforms.ranged_file import RangedFile
 from transforms.ranges import Costs, Place
 from transforms.records import Recipe, Span
@@ -25,6 +30,8 @@ from transforms.staging import stage_column
 from transforms.storage import Storage, StoreUnavailable, local_path, read_range, scheme_of, storage_for
 from transforms.tar_reader import OpenTar, open_tar
 from transforms.tiff_frames import format_frames, parse_frames
+from transforms.warc_members import Data, unpack_all
+from transforms.warc_reader import open_warc, read_body
 
 
 def tiff_frame(recipe: Recipe, spans: SpanReader) -> bytes:
@@ -40,6 +47,7 @@ def tiff_frame(recipe: Recipe, spans: SpanReader) -> bytes:
 
 
 RECIPES: dict[str, Callable[[Recipe, SpanReader], bytes]] = {"tiff_frame": tiff_frame}
+RECIPES: dict[str, Callable[[Recipe, SpanReader], bytes]] = {data_uris.FUNCTION: data_uris.read_data_uri}
 """Pure functions that make a picture's bytes from a recipe's arguments and the spans it reads."""
 
 
@@ -53,7 +61,8 @@ class SpanReader:
     """Reads spans; use it as a context manager. Not thread-safe: one for each worker.
 
     `staging` is a local folder for what cannot be read in place: a decompressed tar.gz lies there as an unnamed file.
-    Up to `open_files` sources are held open, each with what it has cached (Parquet: one row group's column).
+    Up to `open_files` sources are held open, each with what it has cached (Parquet: one row group's column). `web` are
+    the limits under which a WARC's records were read.
     """
 
     def __init__(
@@ -63,10 +72,12 @@ class SpanReader:
         storage_of: Callable[[str], Storage] = storage_for,
         open_files: int = 4,
         costs: Costs | None = None,
+        web: WebReadRules | None = None,
     ) -> None:
         self._staging = staging
         self._storage_of = storage_of
         self._open_files = open_files
+        self._web = web or WebReadRules()
         self._runs = RunReader(storage_of, costs)
         self._sources: OrderedDict[tuple[str, str], _Source] = OrderedDict()
 
@@ -86,6 +97,15 @@ class SpanReader:
 
     def read(self, span: Span) -> bytes:
         """The span's bytes; OSError with expected and found where they are not there (any more)."""
+        data = self._read(span)
+        if span.container not in ("warc", "warc.gz"):
+            return data
+        try:
+            return read_body(data, self._web)
+        except OSError as error:
+            raise OSError(f"{span.uri}@{span.start}-{span.end}: {error}") from error
+
+    def _read(self, span: Span) -> bytes:
         if self._runs.planned and (data := self._runs.read(_place(span))) is not None:
             return data
         key = (span.uri, span.container)
@@ -97,6 +117,8 @@ class SpanReader:
         return self._sources[key].read(span)
 
     def _open(self, span: Span) -> _Source:
+        if span.container == "warc.gz":
+            return _GzipWarc(self._storage_of(span.uri), span.uri, self._staging, self._web)
         if span.container not in _SOURCES:
             raise ValueError(f"{span.uri}: expected a container of {sorted(_SOURCES)}, found {span.container!r}")
         return _SOURCES[span.container](self._storage_of(span.uri), span.uri, self._staging)
@@ -120,7 +142,7 @@ def _spans(source: Span | Recipe) -> Iterator[Span]:
 
 def _is_ranged(span: Span) -> bool:
     """Whether the span is a byte range of a file that is not on this machine."""
-    return span.container in ("tar", "file") and scheme_of(span.uri) not in ("", "file")
+    return span.container in ("tar", "file", "warc") and scheme_of(span.uri) not in ("", "file")
 
 
 def _place(span: Span) -> Place:
@@ -128,7 +150,7 @@ def _place(span: Span) -> Place:
 
 
 class _File:
-    """A file whose spans are byte ranges: `tar` and `file`."""
+    """A file whose spans are byte ranges: `tar`, `file` and `warc`."""
 
     def __init__(self, storage: Storage, uri: str, staging: str) -> None:
         self._file: BinaryIO = storage.open(uri)
@@ -153,14 +175,38 @@ class _GzipTar:
             os.unlink(path)
 
     def read(self, span: Span) -> bytes:
-        data = self._tar.data[span.start : span.end]
-        if len(data) != span.end - span.start:
-            place = f"{span.uri}@{span.start}-{span.end}"
-            raise OSError(f"{place}: expected {span.end - span.start} bytes, found {len(data)}")
-        return data
+        return _cut(self._tar.data, span)
 
     def close(self) -> None:
         self._tar = OpenTar(b"", "tar.gz")
+
+
+def _cut(stream: Data, span: Span) -> bytes:
+    data = stream[span.start : span.end]
+    if len(data) != span.end - span.start:
+        place = f"{span.uri}@{span.start}-{span.end}"
+        raise OSError(f"{place}: expected {span.end - span.start} bytes, found {len(data)}")
+    return data
+
+
+class _GzipWarc:
+    """A WARC that is one gzip stream: spans are ranges of what it unpacks to, as for a tar.gz."""
+
+    def __init__(self, storage: Storage, uri: str, staging: str, rules: WebReadRules) -> None:
+        os.makedirs(staging, exist_ok=True)
+        path = storage.fetch(uri, staging)
+        try:
+            limits = (rules.max_unpacked_bytes, rules.max_unpacked_ratio)
+            self._data: Data = unpack_all(open_warc(path), staging, limits)
+        finally:
+            if path != local_path(uri):
+                os.unlink(path)
+
+    def read(self, span: Span) -> bytes:
+        return _cut(self._data, span)
+
+    def close(self) -> None:
+        self._data = b""
 
 
 class _Parquet:
@@ -210,6 +256,7 @@ class _Parquet:
 _SOURCES: dict[str, Callable[[Storage, str, str], _Source]] = {
     "tar": _File,
     "file": _File,
+    "warc": _File,
     "tar.gz": _GzipTar,
     "parquet": _Parquet,
 }

@@ -18,6 +18,15 @@ from tests.benchmarks import (
     bench_recaption,
     bench_shards,
 )
+from tests.benchmarks import (
+    bench_caption,
+    bench_concepts,
+    bench_decide,
+    bench_flink,
+    bench_pictures,
+    bench_shards,
+    bench_warc,
+)
 
 BENCHMARKS = {
     "caption": bench_caption.bench,
@@ -28,6 +37,7 @@ BENCHMARKS = {
     "pictures": bench_pictures.bench,
     "recaption": bench_recaption.bench,
     "shards": bench_shards.bench,
+    "warc": bench_warc.bench,
 }
 
 

@@ -92,8 +92,8 @@ def test_a_parquet_cell_that_is_null(tmp_path: Path) -> None:
 
 
 def test_a_container_of_another_pipeline(tmp_path: Path) -> None:
-    with SpanReader(str(tmp_path)) as spans, pytest.raises(ValueError, match="found 'warc'"):
-        spans.read(Span("x", 0, 1, "warc"))
+    with SpanReader(str(tmp_path)) as spans, pytest.raises(ValueError, match="found 'video'"):
+        spans.read(Span("x", 0, 1, "video"))
 
 
 def test_no_more_files_are_open_than_allowed(tmp_path: Path) -> None:
@@ -109,6 +109,7 @@ def test_an_unknown_recipe_is_named(tmp_path: Path) -> None:
     with (
         SpanReader(str(tmp_path)) as spans,
         pytest.raises(ValueError, match=r"expected a recipe of \['tiff_frame'\], found 'page'"),
+        pytest.raises(ValueError, match=r"expected a recipe of \['page_data_uri'\], found 'page'"),
     ):
         materialise(Recipe("page", {"dpi": 72}), spans)
 
