@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 import tempfile
 import zlib
 from typing import Protocol
@@ -24,6 +25,8 @@ MAX_TRIES = 1_000_000
 _STEP = 1 << 20
 _PROBE = 1024
 """Bytes in which a gzip member shows its first five: its header, names and the first codes."""
+
+_NOT_NEWLINE = re.compile(rb"[^\r\n]")
 
 Data = mmap.mmap | bytes
 
@@ -54,6 +57,9 @@ class Member(Protocol):
     def skip(self, size: int) -> int:
         """How many of `size` bytes were there to be passed over."""
 
+    def skip_newlines(self) -> bool:
+        """Whether anything follows them."""
+
     def seek_back(self, offset: int) -> None:
         """To `offset`, where that is possible; else nothing happens."""
 
@@ -79,6 +85,11 @@ class PlainMember:
         skipped = min(size, self.end - self.offset)
         self.offset += skipped
         return skipped
+
+    def skip_newlines(self) -> bool:
+        rest = _NOT_NEWLINE.search(self._data, self.offset)
+        self.offset = rest.start() if rest else self.end
+        return rest is not None
 
     def seek_back(self, offset: int) -> None:
         self.offset = offset
@@ -116,6 +127,17 @@ class PackedMember:
             self._drop(step)
             left -= step
         return size - left
+
+    def skip_newlines(self) -> bool:
+        while self._fill(1):
+            if self._buffer[0] not in b"\r\n":
+                return True
+            with memoryview(self._buffer) as waiting:
+                rest = _NOT_NEWLINE.search(waiting)
+                newlines = rest.start() if rest else len(waiting)
+                del rest
+            self._drop(newlines)
+        return False
 
     def seek_back(self, offset: int) -> None:
         pass

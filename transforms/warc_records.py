@@ -80,7 +80,7 @@ def read_records(data: Data, rules: WebReadRules) -> Iterator[WarcRecord | WarcP
 def _records_in(member: Member, before: int, rules: WebReadRules) -> Iterator[WarcRecord | WarcProblem]:
     """The records of a member; `before` bytes of the stream were unpacked before it."""
     first = True
-    while _skip_newlines(member):
+    while member.skip_newlines():
         start = member.offset
         try:
             headers, block, length = _read_record(member, rules)
@@ -91,7 +91,7 @@ def _records_in(member: Member, before: int, rules: WebReadRules) -> Iterator[Wa
         end = member.offset
         if isinstance(member, PlainMember):
             yield WarcRecord(headers, block, length, start, end, "warc")
-        elif first and not _skip_newlines(member):
+        elif first and not member.skip_newlines():
             yield WarcRecord(headers, block, length, member.start, member.end, "warc")
         else:
             yield WarcRecord(headers, block, length, before + start, before + end, "warc.gz")
@@ -104,16 +104,6 @@ def _addressable(item: WarcRecord | WarcProblem, member: Member) -> WarcRecord |
         return item
     message = "expected one record in each gzip member behind damaged bytes, found several"
     return WarcProblem(member.start, member.end, "WarcBroken", message, target_uri(item.headers))
-
-
-def _skip_newlines(member: Member) -> bool:
-    """Whether anything follows."""
-    while waiting := member.peek(_END + 1):
-        rest = waiting.lstrip(b"\r\n")
-        member.skip(len(waiting) - len(rest))
-        if rest:
-            return True
-    return False
 
 
 def _go_on(member: Member, start: int, bad: _BadRecord) -> WarcProblem:

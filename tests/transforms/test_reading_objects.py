@@ -2,7 +2,7 @@
 
 import gzip
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 pytest.importorskip("obstore")
 pytest.importorskip("moto.server")
@@ -18,6 +19,7 @@ from configs.schema.caption import ReadRules
 from configs.schema.strict import ConfigError
 from tests.stores.faulty_proxy import FaultyProxy, Served
 from tests.stores.s3 import S3Server, environment, s3_server
+from tests.transforms.archives import PNG, captures, packed, record
 from tests.transforms.pools import captions, data_of, tar_bytes
 from transforms import store_clients
 from transforms.loaded import Loaded
@@ -27,6 +29,7 @@ from transforms.reading import list_units, read_input
 from transforms.records import Span, pictures
 from transforms.sidecars import ROWS_PER_BATCH, create_sidecar, read_records, read_totals
 from transforms.storage import StoreUnavailable, storage_for
+from transforms.warc_reader import Resource
 
 POOL = "s3://pool"
 BODIES = [random.Random(i).randbytes(40_000) for i in range(40)]
@@ -98,6 +101,24 @@ def test_kept_spans_cost_a_tenth_more_than_their_bytes_and_a_request_a_run(
     if in_order:  # a run ends only where a picture was left out, and at the end of a file
         breaks = sum(b.uri != a.uri or b.start - a.end > 40_000 for a, b in zip(wanted, wanted[1:], strict=False))
         assert len(log) == breaks + bool(wanted)
+
+
+@pytest.mark.parametrize("pack", [packed, lambda *records: b"".join(records)])
+def test_pictures_of_a_web_archive_are_one_ranged_request(
+    store: FaultyProxy, tmp_path: Path, pack: Callable[..., bytes]
+) -> None:
+    pictures_of = [PNG + body for body in BODIES[:6]]
+    found = captures(tmp_path, pack(*(record(body=data, media="image/png") for data in pictures_of)))
+    STORAGE.write(f"{POOL}/x.warc.gz", (tmp_path / "x.warc.gz").read_bytes())
+    wanted = [replace(one.span, uri=f"{POOL}/x.warc.gz") for one in found if isinstance(one, Resource)]
+    store.take_log()
+    with SpanReader(str(tmp_path / "staging")) as reader:
+        assert reader.read(wanted[5]) == pictures_of[5]
+        assert [one.body for one in gets(store.take_log(), "x.warc.gz")] == [wanted[5].end - wanted[5].start]
+    with SpanReader(str(tmp_path / "staging")) as reader:
+        reader.expect(wanted)
+        assert [reader.read(span) for span in wanted] == pictures_of
+    assert len(gets(store.take_log(), "x.warc.gz")) == 1
 
 
 @pytest.mark.parametrize("step", [1, 2, 5])
