@@ -13,6 +13,7 @@ BASE = [
     "brotli>=1.2",
     "duckdb>=1.4",
     "icu4py>=1.2,<2",
+    "isal>=1.9,<2",
     "msgspec>=0.20",
     "numpy>=2",
     "pillow>=12.1.1,<13",
