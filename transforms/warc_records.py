@@ -118,7 +118,6 @@ def _go_on(member: Member, start: int, bad: _BadRecord) -> WarcProblem:
 
 def _read_record(member: Member, rules: WebReadRules) -> tuple[Headers, bytes, int]:
     """Headers, block and the block's length; the member stands behind the block. Raises WarcDamage."""
-    start = member.offset
     head = _take_head(member, rules.max_header_bytes)
     headers, resume = parse_headers(head), member.offset
     url, text = target_uri(headers), headers.get("content-length", "")
@@ -126,16 +125,26 @@ def _read_record(member: Member, rules: WebReadRules) -> tuple[Headers, bytes, i
         raise _BadRecord("WarcBroken", f"expected Content-Length to be a number, found {text[:40]!r}", resume, url)
     length = int(text)
     kept = length if length <= max_block_bytes(rules) else HEAD_ONLY
+    if isinstance(member, PlainMember):
+        # Looked at before it is copied: in a file of small records that claim to be large each would cost its claim.
+        _check_end(member, (member.skip(length), length), resume, url)
+        member.seek_back(resume)
     block = member.take(kept)
     found = len(block) + (member.skip(length - kept) if len(block) == kept else 0)
+    _check_end(member, (found, length), resume, url)
+    return headers, block, length
+
+
+def _check_end(member: Member, sizes: tuple[int, int], resume: int, url: str) -> None:
+    """That a block of `sizes`, found and expected, ends where the member stands. Raises _BadRecord."""
+    found, length = sizes
     if found < length:
-        message = f"expected a record at byte {start} with {length} bytes of content, found {found}"
+        message = f"expected a record with {length} bytes of content, found {found}"
         raise _BadRecord("WarcTruncated", message, resume, url)
     behind = member.peek(_END + 5).lstrip(b"\r\n")
     if behind[:5] != b"WARC/"[: len(behind)]:
         message = f"expected the next record behind {length} bytes of content, found {behind[:5]!r}"
         raise _BadRecord("WarcBroken", message, resume, url)
-    return headers, block, length
 
 
 def _take_head(member: Member, max_bytes: int) -> bytes:

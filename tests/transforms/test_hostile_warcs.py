@@ -157,6 +157,13 @@ def test_false_beginnings_cost_no_time(tmp_path: Path) -> None:
     assert time.perf_counter() - started < 20
 
 
+def test_lengths_that_lie_cost_no_pass_each(tmp_path: Path) -> None:
+    started = time.perf_counter()
+    lies = record(length="30000000") * 2_000 + b"x" * 40_000_000
+    assert set(told(captures(tmp_path, lies))) == {"WarcBroken"}
+    assert time.perf_counter() - started < 20
+
+
 def test_a_changed_file_is_an_error_of_the_span(tmp_path: Path) -> None:
     (tmp_path / "x.warc.gz").write_bytes(packed(A, C))
     with SpanReader(str(tmp_path)) as spans:
