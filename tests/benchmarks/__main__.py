@@ -27,6 +27,15 @@ from tests.benchmarks import (
     bench_shards,
     bench_warc,
 )
+from tests.benchmarks import (
+    bench_caption,
+    bench_concepts,
+    bench_decide,
+    bench_flink,
+    bench_pages,
+    bench_pictures,
+    bench_shards,
+)
 
 BENCHMARKS = {
     "caption": bench_caption.bench,
@@ -34,6 +43,7 @@ BENCHMARKS = {
     "decide": bench_decide.bench,
     "flink": bench_flink.bench,
     "near": bench_near.bench,
+    "pages": bench_pages.bench,
     "pictures": bench_pictures.bench,
     "recaption": bench_recaption.bench,
     "shards": bench_shards.bench,
