@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from transforms.page_tree import Tree
+from transforms.page_text import text_parts
+from transforms.page_tree import SILENT, Tree
 
 _TEX = re.compile(r"(?:application/x-tex|text/x-tex|latex|tex)$", re.IGNORECASE)
 _SPECIAL = {
@@ -17,6 +18,7 @@ _SPECIAL = {
     "∑": r"\sum", "∫": r"\int", "∏": r"\prod", "π": r"\pi", "α": r"\alpha", "β": r"\beta", "→": r"\to", "∈": r"\in",
     "±": r"\pm", "−": "-", "\u2061": "", "\u2062": "", "\u2063": ",", "{": r"\{", "}": r"\}",
 }  # fmt: skip
+_NO_FORMULA = SILENT | {"annotation", "annotation-xml"}
 _SCRIPTS = {"msup": "^", "msub": "_", "mover": "^", "munder": "_"}
 _BOTH_SCRIPTS = frozenset({"msubsup", "munderover"})
 _MAX_FORMULA = 20_000
@@ -29,7 +31,7 @@ def formula_of_math(tree: Tree, i: int) -> tuple[str, bool]:
     display = values.get("display") == "block" or values.get("mode") == "display"
     for n in range(i, end):
         if tree.tags[n] == "annotation" and _TEX.search(tree.values[n].get("encoding", "")):
-            return _tidy("".join(tree.texts.get(k, "") for k in range(n + 1, tree.ends[n]))), display
+            return _tidy("".join(text_parts(tree, n + 1, tree.ends[n], {}))), display
     return _tidy(values.get("alttext", "") or _to_latex(tree, i, end)), display
 
 
@@ -57,7 +59,7 @@ def _to_latex(tree: Tree, start: int, end: int) -> str:
     children: dict[int, list[str]] = {}
     for n in range(end - 1, start - 1, -1):
         tag, below = tree.tags[n], children.pop(n, [])[::-1]
-        if tag in ("annotation", "annotation-xml"):
+        if tag in _NO_FORMULA:
             continue
         latex = _of_text(tree.texts[n]) if not tag else _of_element(tag, below)
         if n == start or sum(map(len, below)) > _MAX_FORMULA:
