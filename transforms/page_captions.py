@@ -16,8 +16,8 @@ from transforms.page_pieces import Placed
 from transforms.records import Text
 
 _NUMBERED = re.compile(
-    r"\s*(?:(?:fig(?:ure|\.)?|image|photo|plate|illustration|map|diagram|chart|exhibit|abb(?:ildung|\.)|bild|figura|рис(?:унок|\.)?)"
-    r"\s*[\dIVXA-Z][\w.\-–]*\s*[:.\-–—)]?|[图圖図]\s*[\d一二三四五六七八九十][\d.\-–]*)",
+    r"\s*(?:(?:fig(?:ure|\.)?|image|photo|plate|illustration|map|diagram|chart|exhibit|abb(?:ildung|\.)|bild|figura|"
+    r"рис(?:унок|\.)?)(?:\s*\d|\s+(?-i:[IVXLC]+|[A-H])\s*[.:–—])|[图圖図]\s*[\d一二三四五六七八九十])",
     re.IGNORECASE,
 )
 _MAX_NUMBERED = 600

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from transforms.page_names import picture_box
-from transforms.page_text import text_parts
+from transforms.page_text import clean_text, text_parts
 from transforms.page_tree import PICTURES, Tree
 
 _SOURCES = (
@@ -32,7 +32,8 @@ _FORMULA_NAME = re.compile(
 )
 _LATEX = re.compile(r"\\[a-zA-Z]{2,}|^\s*\$.+\$\s*$|\\displaystyle|[\^_]\{", re.DOTALL)
 _MAX_SOURCES = 32
-_MAX_STYLE = 4_000
+_MAX_STYLE = _MAX_VALUE = 4_000
+"""Characters read of an inline style, an alt text or a link; a picture travels with them."""
 _ANCESTORS = 12
 """Elements above a picture in which its link is looked for; more lie between only where the link is not about it."""
 
@@ -164,7 +165,7 @@ def _sources(values: Mapping[str, str], tag: str) -> list[tuple[str, str]]:
 def _labelled(tree: Tree, values: Mapping[str, str]) -> str:
     """The text of the element that aria-labelledby names."""
     named = tree.find_id(values["aria-labelledby"].strip()) if "aria-labelledby" in values else -1
-    return "".join(text_parts(tree, named, tree.ends[named], {}))[:_MAX_STYLE] if named >= 0 else ""
+    return clean_text(text_parts(tree, named, tree.ends[named], {}) or [""]) if named >= 0 else ""
 
 
 def _svg_title(tree: Tree, i: int) -> str:
@@ -182,7 +183,7 @@ def _link_around(tree: Tree, i: int) -> str:
         if i < 0:
             break
         if tree.tags[i] == "a":
-            return tree.values[i].get("href", "")
+            return tree.values[i].get("href", "")[:_MAX_VALUE]
     return ""
 
 
@@ -197,4 +198,4 @@ def _names(tree: Tree, i: int) -> tuple[str, ...]:
 
 
 def _clean(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(text[:_MAX_VALUE].split())

@@ -1,5 +1,4 @@
-"""Main content of the 73 real pages: token F1 of ours against other extractors by family of pages, and pages a second
-in one run.
+"""Main content of the 73 real pages: token F1 of ours against other extractors, and pages a second in one run.
 
 Nobody's text is the truth: F1 says how far two agree; where they do not, RESULTS.md says who is right. CPU seconds,
 best of several rounds that alternate between the sides, because other programs share the machine.
@@ -7,34 +6,18 @@ best of several rounds that alternate between the sides, because other programs 
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from configs.schema.web_page import PageRules
+from tests.transforms.real_pages import DATA, real_pages
 from transforms.page_content import page_text, read_page
 from transforms.words import split_words
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "web"
 ROUNDS = 5
 RULES = PageRules()
-
-
-def real_pages() -> dict[str, str]:
-    """HTML by URL; all of these are UTF-8."""
-    from warcio.archiveiterator import ArchiveIterator
-
-    named = {json.loads(line)["url"] for line in (DATA / "pages.jsonl").read_text(encoding="utf-8").splitlines()}
-    pages = {}
-    with (DATA / "pages.warc.gz").open("rb") as file:
-        for record in ArchiveIterator(file):
-            url = record.rec_headers.get_header("WARC-Target-URI")
-            if url in named:
-                pages[url] = record.content_stream().read().decode("utf-8", "replace")
-    return pages
 
 
 def family(url: str) -> str:
@@ -94,15 +77,21 @@ def speeds(pages: list[str], sides: dict[str, Callable[[str], str]]) -> dict[str
     return {name: len(pages) / seconds for name, seconds in best.items()}
 
 
-def bench(folder: Path) -> list[tuple[str, str]]:
+def bench(folder: object) -> list[tuple[str, str]]:
     if not DATA.is_dir():
         return [("pages", "skipped: ../shared/data/web is absent")]
     pages, sides = real_pages(), extractors()
     texts = {name: {url: side(html) for url, html in pages.items()} for name, side in sides.items()}
+    # The handbook calls boxes of its own text "sidebar", which the others drop by name; under another name all agree.
+    boxes = {
+        url: html.replace('"sidebar"', '"box"') for url, html in pages.items() if family(url).startswith("handbook")
+    }
+    renamed = {name: {url: side(html) for url, html in boxes.items()} for name, side in sides.items()}
     found = speeds(list(pages.values()), sides)
     ratios = [
         (f"pages/s, ours / {name}", f"{found['ours']:.0f} / {rate:.0f} = {found['ours'] / rate:.2f}")
         for name, rate in found.items()
         if name != "ours"
     ]
-    return [*agreement(texts), *ratios]
+    again = [(f"{label}, its boxes renamed", figures) for label, figures in agreement(renamed)]
+    return [*agreement(texts), *again, *ratios]
