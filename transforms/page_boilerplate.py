@@ -39,8 +39,13 @@ _CLEAR_REST = 400
 """Characters of prose that make an article."""
 _MOST = 0.8
 """Share of a page's characters from which an element is not believed to be its <nav> or <footer>."""
-_SHORT = 80
-"""Characters up to which a block without prose needs no link to be believed."""
+_MOST_PROSE = {"share": 400, "newsletter": 400, "advert": 800, "cookie": 1_500}
+"""Characters of prose above which a block is about these things and not one of them."""
+_INLINE = frozenset({"span", "p", "li", "td", "ins", "label"})
+"""Elements whose id is an anchor to link to and says nothing of a block."""
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_SHORT, _SHORTEST = 80, 30
+"""Characters up to which a block without prose is believed with one link (or as a footer or header), and with none."""
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _NEVER_HIDDEN = frozenset({"html", "body", "svg"})
 
@@ -93,8 +98,24 @@ def _reason(tree: Tree, i: int, in_content: bool) -> str:
             return "hidden"
         reason = _BY_ROLE.get(values.get("role", ""), reason)
         if not reason and tag in _JUDGED and ("class" in values or "id" in values):
-            reason = named(values.get("class", ""), values.get("id", ""))
+            reason = named(values.get("class", ""), "" if tag in _INLINE else _own_id(tree, i))
     return reason if reason and _believed(tree, i, reason, in_content) else ""
+
+
+def _own_id(tree: Tree, i: int) -> str:
+    """The id of block i, unless it is only the anchor of the heading that begins it ("advertising" in a manual)."""
+    identifier, end = tree.values[i].get("id", ""), min(i + 4, tree.ends[i])
+    if identifier:
+        for n in range(i + 1, end):
+            if tree.tags[n] in _HEADINGS:
+                heading = "".join(tree.texts.get(k, "") for k in range(n, min(n + 6, tree.ends[n])))
+                return "" if _letters(heading).startswith(_letters(identifier)) else identifier
+    return identifier
+
+
+@lru_cache(maxsize=1024)
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text[:100])).casefold()
 
 
 def _believed(tree: Tree, i: int, reason: str, in_content: bool) -> bool:
@@ -106,6 +127,8 @@ def _believed(tree: Tree, i: int, reason: str, in_content: bool) -> bool:
         return characters <= _MOST * tree.characters[-1]
     if prose * 2 > total and (total - prose < _CLEAR_REST or reason not in _DISCUSSED):
         return False
+    if prose > _MOST_PROSE.get(reason, prose):
+        return False
     if tag == "aside" and not in_content:
         return True
     if reason == "form":
@@ -114,7 +137,8 @@ def _believed(tree: Tree, i: int, reason: str, in_content: bool) -> bool:
         return True
     if tag == "header":
         return not in_content and linked + tree.pictures[end] - tree.pictures[i] > 0
-    return linked * 4 > characters or (characters < _SHORT and not prose and tag != "aside")
+    few = _SHORT if linked or reason in ("footer", "header") else _SHORTEST
+    return linked * 4 > characters or (characters < few and not prose and tag != "aside")
 
 
 def _labelled(tree: Tree, i: int) -> Block | None:

@@ -31,8 +31,8 @@ def formula_of_math(tree: Tree, i: int) -> tuple[str, bool]:
     display = values.get("display") == "block" or values.get("mode") == "display"
     for n in range(i, end):
         if tree.tags[n] == "annotation" and _TEX.search(tree.values[n].get("encoding", "")):
-            return _tidy("".join(text_parts(tree, n + 1, tree.ends[n], {}))), display
-    return _tidy(values.get("alttext", "") or _to_latex(tree, i, end)), display
+            return tidy_formula("".join(text_parts(tree, n + 1, tree.ends[n], {}))), display
+    return tidy_formula(values.get("alttext", "") or _to_latex(tree, i, end)), display
 
 
 def formula_of_script(tree: Tree, i: int) -> tuple[str, bool]:
@@ -40,10 +40,11 @@ def formula_of_script(tree: Tree, i: int) -> tuple[str, bool]:
     kind = tree.values[i].get("type", "")
     if not kind.startswith("math/tex"):
         return "", False
-    return _tidy("".join(tree.texts.get(n, "") for n in range(i + 1, tree.ends[i]))), "mode=display" in kind
+    return tidy_formula("".join(tree.texts.get(n, "") for n in range(i + 1, tree.ends[i]))), "mode=display" in kind
 
 
-def _tidy(latex: str) -> str:
+def tidy_formula(latex: str) -> str:
+    """On one line, without MediaWiki's wrapping; cut at 20,000 characters."""
     latex = " ".join(latex[:_MAX_FORMULA].split())
     return (
         latex.removeprefix(r"{\displaystyle").removesuffix("}").strip()

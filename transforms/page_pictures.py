@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from transforms.page_formulas import tidy_formula
 from transforms.page_names import picture_box
 from transforms.page_text import clean_text, text_parts
 from transforms.page_tree import PICTURES, Tree
@@ -125,7 +126,7 @@ def formula_of(values: Mapping[str, str]) -> str:
     alt = values.get("alt", "")
     if not alt or not (_FORMULA_NAME.search(values.get("class", "")[:300]) or "latex" in values.get("src", "")[:500]):
         return alt.strip().strip("$") if re.match(r"\s*\$[^$]+\$\s*$", alt) else ""
-    return alt.strip().strip("$").strip() if _LATEX.search(alt) or len(alt) < 60 else ""
+    return tidy_formula(alt.strip().strip("$")) if _LATEX.search(alt[:_MAX_VALUE]) or len(alt) < 60 else ""
 
 
 def stated_size(values: Mapping[str, str]) -> tuple[int, int]:

@@ -92,6 +92,10 @@ def test_what_is_no_content_is_removed_for_its_reason(html, reason):
         "<div class='comments'><p>" + PROSE + "</p></div>",
         f"<p>{PROSE}</p><ul><li><a href=a>{PROSE}</a><li><a href=b>{PROSE}</a></ul><p>{PROSE}</p>",
         f"<p>{PROSE}<p><a href=a>A single link</a> amid<p>{PROSE}",
+        f"<h2><span id=Advertising>Advertising</span></h2><p>{PROSE}",
+        f"<p>{PROSE * 3}<section id=cookies><h2>Cookies</h2><p>Flour, butter, sugar.</section>",
+        f"<p>{PROSE * 30}<section class=social><p>{PROSE * 8}</section>",
+        f"<ul class=menu><li>Soup of the day, with bread<li>Herring in cream<li>Plaice</ul><p>{PROSE}",
     ],
 )
 def test_a_name_alone_removes_no_prose(html):
