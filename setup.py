@@ -52,7 +52,6 @@ TEST = [
     "pytest-cov",
     "pytest-xdist",
     "readability-lxml",
-    "resiliparse",
     "ruff",
     "segno",
     "trafilatura",

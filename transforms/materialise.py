@@ -2,8 +2,6 @@
 
 A `SpanReader` keeps the last few files open, because plans visit spans in the order of their files. Of remote files it
 reads neighbours in one request, where it was told what will be asked for (transforms/ranges.py). What cannot be cut is
-read as it is: a Parquet column chunk in one request, a tar.gz once as a whole.
-Left out on purpose: decoding (transforms/pictures.py).
 read as it is: a Parquet column chunk in one request, a tar.gz once as a whole. Of a WARC record the bytes are what its
 HTTP message carries.
 Left out on purpose: decoding (transforms/pictures.py).
@@ -18,10 +16,10 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol
 
-from transforms.parquet_reader import Broken, picture_bytes, read_column, split_member
-from transforms.picture_headers import PictureError
 from configs.schema.web_reading import WebReadRules
 from transforms import data_uris
+from transforms.parquet_reader import Broken, picture_bytes, read_column, split_member
+from transforms.picture_headers import PictureError
 from transforms.ranged_file import RangedFile
 from transforms.ranges import Costs, Place
 from transforms.records import Recipe, Span
@@ -46,8 +44,10 @@ def tiff_frame(recipe: Recipe, spans: SpanReader) -> bytes:
     return format_frames([frame])
 
 
-RECIPES: dict[str, Callable[[Recipe, SpanReader], bytes]] = {"tiff_frame": tiff_frame}
-RECIPES: dict[str, Callable[[Recipe, SpanReader], bytes]] = {data_uris.FUNCTION: data_uris.read_data_uri}
+RECIPES: dict[str, Callable[[Recipe, SpanReader], bytes]] = {
+    data_uris.FUNCTION: data_uris.read_data_uri,
+    "tiff_frame": tiff_frame,
+}
 """Pure functions that make a picture's bytes from a recipe's arguments and the spans it reads."""
 
 

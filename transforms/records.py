@@ -14,8 +14,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-Container = Literal["tar", "tar.gz", "file", "parquet", "warc", "pdf", "video", "url"]
-Container = Literal["tar", "tar.gz", "file", "parquet", "warc", "warc.gz", "pdf", "video"]
+Container = Literal["tar", "tar.gz", "file", "parquet", "warc", "warc.gz", "pdf", "video", "url"]
 Fate = Literal["kept", "dropped", "failed"]
 Measures = dict[str, float | int | str]
 """Measured values by name; the names and units of a pipeline's measures are listed beside its rules."""
@@ -26,10 +25,9 @@ class Span(msgspec.Struct, frozen=True, array_like=True, tag="span"):
 
     For `tar` and `file` these are byte offsets in the file; for `tar.gz` in the decompressed stream; for `parquet`
     row numbers of the file, with the column in `member` (`images[2]` for the third of a list). For a tar `member` is
-    the name the archive gave. `url` holds no bytes at all: a picture that was named and never fetched.
-    row numbers of the file, with the column in `member`. For a tar `member` is the name the archive gave. For `warc`
-    they hold a record's gzip member or plain record, for `warc.gz` a record of a decompressed stream; the bytes are
-    what that record's HTTP message carries, and `member` is its address.
+    the name the archive gave. For `warc` they hold a record's gzip member or plain record, for `warc.gz` a record of a
+    decompressed stream; the bytes are what that record's HTTP message carries, and `member` is its address. `url` holds
+    no bytes at all: a picture that was named and never fetched.
     """
 
     uri: str

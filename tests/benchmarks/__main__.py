@@ -14,27 +14,11 @@ from tests.benchmarks import (
     bench_decide,
     bench_flink,
     bench_near,
+    bench_pages,
     bench_pictures,
     bench_recaption,
     bench_shards,
-)
-from tests.benchmarks import (
-    bench_caption,
-    bench_concepts,
-    bench_decide,
-    bench_flink,
-    bench_pictures,
-    bench_shards,
     bench_warc,
-)
-from tests.benchmarks import (
-    bench_caption,
-    bench_concepts,
-    bench_decide,
-    bench_flink,
-    bench_pages,
-    bench_pictures,
-    bench_shards,
 )
 
 BENCHMARKS = {
