@@ -14,6 +14,7 @@ BASE = [
     "duckdb>=1.4",
     "icu4py>=1.2,<2",
     "isal>=1.9,<2",
+    "lxml>=6.1,<7",
     "msgspec>=0.20",
     "numpy>=2",
     "pillow>=12.1.1,<13",
@@ -32,13 +33,11 @@ BASE = [
 MODELS = ["torch>=2.13", "torchvision>=0.28", "open_clip_torch>=3.3,<4", "safetensors>=0.6"]
 SEMANTIC = [*MODELS, "faiss-cpu>=1.15,<2"]
 RECAPTION = [*MODELS, "httpx>=0.28,<1", "transformers>=5.20,<6"]
-WEB = ["lxml>=6.1,<7"]
 OBJECTS = "obstore>=0.12,<0.13"
 TEST = [
     OBJECTS,
     *RECAPTION,
     *SEMANTIC,
-    *WEB,
     "apache-beam[gcp]",
     "atheris>=3",
     "boto3",
@@ -83,7 +82,6 @@ setup(
         "recaption": RECAPTION,
         "gcp": [OBJECTS, "apache-beam[gcp]"],
         "test": TEST,
-        "web": WEB,
     },
     entry_points={"console_scripts": ["beamsift=pipelines.cli:main"]},
 )

@@ -11,11 +11,15 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError, load_config
 
+if TYPE_CHECKING:
+    from pipelines.kinds import Config
+
 DONE, WRONG, USAGE, FAILURES, INTERRUPTED = 0, 1, 2, 3, 130
+PIPELINES = ("caption", "interleaved_web")
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "pipelines"
 
 Command = Callable[[argparse.Namespace, list[str]], int]
@@ -76,9 +80,11 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pipeline", choices=["caption"])
+    parser.add_argument("pipeline", choices=PIPELINES)
     parser.add_argument("--config", help="YAML of values; the pipeline's own where absent")
-    parser.add_argument("--input", nargs="+", required=True, help="tars, Parquet files or indexes; globs and URIs")
+    parser.add_argument(
+        "--input", nargs="+", required=True, help="tars, Parquet files, indexes or web archives; globs and URIs"
+    )
     parser.add_argument("--output", required=True, help="folder or URI of the data set")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="overrides the config")
     parser.add_argument(
@@ -163,15 +169,18 @@ def _positive(text: str) -> int:
     return value
 
 
-def caption_config(args: argparse.Namespace) -> CaptionConfig:
-    cfg = load_config(args.config or CONFIGS / f"{args.pipeline}.yaml", CaptionConfig, args.set)
+def run_config(args: argparse.Namespace) -> Config:
+    from pipelines.kinds import captions_only, kind_named
+
+    cfg = load_config(args.config or CONFIGS / f"{args.pipeline}.yaml", kind_named(args.pipeline).config, args.set)
     if not args.against:
         return cfg
+    cfg = captions_only(cfg, "--against")
     return cfg.model_copy(update={"against": cfg.against.model_copy(update={"runs": tuple(args.against)})})
 
 
 def run_command(args: argparse.Namespace, rest: list[str]) -> int:
-    cfg = caption_config(args)
+    cfg = run_config(args)
     from pipelines.run import Request, run
     from pipelines.tables import funnel_table, show
 
@@ -182,7 +191,7 @@ def run_command(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def plan_command(args: argparse.Namespace, rest: list[str]) -> int:
-    cfg = caption_config(args)
+    cfg = run_config(args)
     from pipelines.plan import plan
     from pipelines.run import Request
 

@@ -1,6 +1,6 @@
 """Deciding a finished run again from its ledger: nothing is measured again and no picture is read (law 3).
 
-Left out on purpose: the rules and their order (transforms/caption_pairs.py `decide_again`).
+Left out on purpose: the rules and their order (a Kind's `decide_again`, pipelines/kinds.py).
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from configs.schema.caption import CaptionConfig
 from pipelines.concept_table import read_concepts
 from pipelines.errors import NotReproduced
+from pipelines.kinds import Config, kind_of
 from pipelines.ledger import samples_by_unit
 from pipelines.plain_text import number
-from transforms.caption_pairs import decide_again
 from transforms.records import Sample
 from transforms.vocabulary import Vocabulary
 
@@ -44,16 +43,16 @@ def load_measured(output: str, files: Sequence[str] | None = None) -> Measured:
     return Measured(samples, units, table.vocabulary if (table := read_concepts(output)) else None)
 
 
-def disagreements(measured: Measured, cfg: CaptionConfig) -> Iterator[Disagreement]:
+def disagreements(measured: Measured, cfg: Config) -> Iterator[Disagreement]:
     """Rows that the config they were decided under now decides otherwise: none, by law."""
-    again = decide_again(measured.samples, measured.units, cfg, measured.vocabulary)
+    again = kind_of(cfg).decide_again(measured.samples, measured.units, cfg, measured.vocabulary)
     for row, other in zip(measured.samples, again, strict=True):
         if row != other:
             told, found = format_fate(row), format_fate(other)
             yield Disagreement(row.key, told, found if told != found else f"{found}, other marks on its pieces")
 
 
-def check_reproduced(measured: Measured, cfg: CaptionConfig, output: str) -> None:
+def check_reproduced(measured: Measured, cfg: Config, output: str) -> None:
     """Raises NotReproduced, naming the first row that disagrees."""
     first = next(disagreements(measured, cfg), None)
     if first is not None:

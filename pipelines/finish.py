@@ -86,14 +86,14 @@ def unfinished_files(output: str) -> list[str]:
 
 def write_report(output: str, manifest: Manifest) -> None:
     """Imports the report only here: duckdb and Pillow are no business of a run that is still going."""
-    from pipelines.caption_rules import REPORT
+    from pipelines.kinds import kind_named
     from pipelines.report import build_report
 
     with SpanReader(staging_folder(output)) as spans:
         build_report(
             output,
             manifest,
-            REPORT,
+            kind_named(manifest.pipeline).report,
             fetch=lambda *span: spans.read(_span(*span)),
             expect=lambda asked: spans.expect(starmap(_span, asked)),
         )

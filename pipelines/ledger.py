@@ -17,11 +17,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.schema.caption import CaptionConfig
 from configs.schema.strict import parse_config
 from pipelines import report_queries
 from pipelines.errors import LedgerBroken
 from pipelines.finish import finished_manifest
+from pipelines.kinds import Config, kind_named
 from transforms.records import Sample, decode_sample
 from transforms.shards import Manifest
 from transforms.storage import join, scheme_of, storage_for
@@ -45,9 +45,9 @@ def reach(output: str) -> None:
         register()
 
 
-def run_config(manifest: Manifest, output: str) -> CaptionConfig:
+def run_config(manifest: Manifest, output: str) -> Config:
     """The config a run was made with. Raises ConfigError where this version of beamsift does not know it."""
-    return parse_config(manifest.config, CaptionConfig, join(output, "manifest.json"))
+    return parse_config(manifest.config, kind_named(manifest.pipeline).config, join(output, "manifest.json"))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from configs.schema.caption import CaptionConfig
 from pipelines.decisions import reasons
+from pipelines.kinds import captions_only
 from pipelines.plain_text import number, plain, show_text
 from pipelines.plan_checks import (
     Finding,
@@ -64,19 +65,20 @@ def plan(request: Request, samples: int | None = None, parallelism: int | None =
     Costs are those of `samples` such samples, the whole pool's where None, on `parallelism` workers.
     """
     register()
+    cfg = captions_only(request.cfg, "plan")
     with TemporaryDirectory(prefix="beamsift-plan-") as staging:
-        units = list_units(list(request.inputs), request.cfg.read)
+        units = list_units(list(request.inputs), cfg.read)
         if request.limit is not None:
-            units = limit_units(units, request.limit, request.cfg.read, staging)
-        scorer, weights = check_weights(request.cfg.relevance)
-        findings = [*check_inputs(units), *check_vocabulary(request.cfg.concepts)]
-        findings += [*check_output(request.output, request.cfg, units), *weights]
-        trial = run_trial(units, request.cfg, staging, scorer)
+            units = limit_units(units, request.limit, cfg.read, staging)
+        scorer, weights = check_weights(cfg.relevance)
+        findings = [*check_inputs(units), *check_vocabulary(cfg.concepts)]
+        findings += [*check_output(request.output, cfg, units), *weights]
+        trial = run_trial(units, cfg, staging, scorer)
     local = worker_count(request.beam_arguments)
-    pool = forecast(trial, pool_workload(trial, units, request.cfg, request.limit), request.cfg, local)
-    load = pool.load if samples is None else resized(pool.load, samples, request.cfg)
-    asked = forecast(trial, load, request.cfg, parallelism or local)
-    findings += check_captioner(request.cfg, pool.load.kept)
+    pool = forecast(trial, pool_workload(trial, units, cfg, request.limit), cfg, local)
+    load = pool.load if samples is None else resized(pool.load, samples, cfg)
+    asked = forecast(trial, load, cfg, parallelism or local)
+    findings += check_captioner(cfg, pool.load.kept)
     findings += [*check_disk(request.output, pool.costs), *check_memory(pool.memory, local)]
     print_plan(request, findings, trial, (pool, asked))
     return STOPS if any(finding.stops for finding in findings) else 0
@@ -117,10 +119,11 @@ def print_plan(request: Request, findings: Sequence[Finding], trial: Trial, told
 
 
 def run_findings(request: Request) -> Iterator[Finding]:
+    cfg = captions_only(request.cfg, "plan")
     steps = ["scan", "unique keys", "shared captions", "picture and caption rules", "duplicates"]
-    steps += ["relevance"] if request.cfg.relevance.enabled else []
-    steps += ["concepts"] if request.cfg.concepts.enabled else []
-    steps += ["recaption"] if request.cfg.recaption.enabled else []
+    steps += ["relevance"] if cfg.relevance.enabled else []
+    steps += ["concepts"] if cfg.concepts.enabled else []
+    steps += ["recaption"] if cfg.recaption.enabled else []
     runner = PipelineOptions(list(request.beam_arguments)).view_as(StandardOptions).runner
     workers = worker_count(request.beam_arguments)
     mode = "in this process" if workers == 1 else f"{workers} processes"

@@ -20,6 +20,7 @@ from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError
 from pipelines.errors import RunError
 from pipelines.finish import finished_manifest
+from pipelines.kinds import captions_only
 from pipelines.ledger import reach, run_config, samples_by_unit
 from recaption.export import TrainingPair, open_cases, training_pairs
 from recaption.prompting import choose_prompt
@@ -47,7 +48,7 @@ def export(run: str, output: str, corrections: str | None, per_shard: int, say: 
     output that holds a set, and RunError where the pool's pictures are gone."""
     reach(run)
     manifest = finished_manifest(run)
-    cfg, storage = run_config(manifest, run), storage_for(output)
+    cfg, storage = captions_only(run_config(manifest, run), "recaption export"), storage_for(output)
     _check_asked(run, output, cfg, storage)
     corrected = read_corrections(corrections) if corrections else {}
     samples = [row.sample for row in samples_by_unit(run) if row.sample.alive]

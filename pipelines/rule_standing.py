@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from configs.schema.caption import CaptionConfig
-from pipelines.caption_rules import RULES
+from pipelines.kinds import Config, kind_of
 from pipelines.plain_text import number
-from pipelines.recaption_rules import RECAPTION_RULES
 from pipelines.report_spec import RuleSpec, is_enabled, limit_of
 from transforms.concept_fates import LIMIT, NOT_DRAWN
 from transforms.records import Sample
@@ -23,16 +22,16 @@ CHOSEN = {
 """Which measure names the copy that a rule keeps."""
 
 
-def standings(measure: str, value: float | int | str, sample: Sample, cfg: CaptionConfig) -> Iterator[tuple[str, str]]:
+def standings(measure: str, value: float | int | str, sample: Sample, cfg: Config) -> Iterator[tuple[str, str]]:
     """Each rule on `measure` and what it says: `yes: ≥ 200 by 57`."""
-    for rule in (*RULES, *RECAPTION_RULES):
+    for rule in kind_of(cfg).rules:
         if rule.measure == measure:
             yield rule.rule, standing(rule, value, sample, cfg)
-    if measure == "language":
+    if measure == "language" and isinstance(cfg, CaptionConfig):
         yield "caption_language", _language(str(value), cfg)
 
 
-def standing(rule: RuleSpec, value: float | int | str, sample: Sample, cfg: CaptionConfig) -> str:
+def standing(rule: RuleSpec, value: float | int | str, sample: Sample, cfg: Config) -> str:
     if not applies(rule, cfg):
         return "off"
     chosen = CHOSEN.get(rule.rule, "")
@@ -49,17 +48,9 @@ def standing(rule: RuleSpec, value: float | int | str, sample: Sample, cfg: Capt
     return f"{'yes' if room >= 0 else 'NO'}: {bound} {number(limit)} by {number(abs(room))}"
 
 
-def applies(rule: RuleSpec, cfg: CaptionConfig) -> bool:
+def applies(rule: RuleSpec, cfg: Config) -> bool:
     """Whether the config has the rule at all."""
-    special = {
-        "image_animated": cfg.image.enabled and not cfg.image.allow_animated,
-        "caption_missing": cfg.caption.enabled,
-        "caption_language": cfg.language.enabled and bool(cfg.language.allowed),
-        "image_known": bool(cfg.against.runs),
-        "image_duplicate": cfg.duplicates.enabled,
-        "image_near_duplicate": cfg.near_duplicates.enabled,
-    }
-    return special.get(rule.rule, is_enabled(rule, cfg.model_dump()))
+    return kind_of(cfg).specials(cfg).get(rule.rule, is_enabled(rule, cfg.model_dump()))
 
 
 def _language(found: str, cfg: CaptionConfig) -> str:

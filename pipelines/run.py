@@ -23,27 +23,23 @@ from apache_beam.transforms.combiners import ToList
 
 from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError
-from pipelines import caption
-from pipelines.against import run_fingerprints, write_known
-from pipelines.caption_rules import MEASURES
+from pipelines.against import write_known
 from pipelines.concept_table import describe_concepts
 from pipelines.errors import TooManyFailures, explain_stop, was_interrupted
 from pipelines.finish import finish_output, read_manifest
+from pipelines.kinds import Config, kind_of
 from pipelines.lock import OutputLock
+from pipelines.makings import MAKINGS, Making
 from pipelines.progress import Progress
-from pipelines.recaption_sums import sum_recaptions
 from pipelines.runners import is_local, pipeline_for
 from transforms.beam.coders import register_coders
-from transforms.beam.count_concepts import CONCEPTS, MATCHES
 from transforms.beam.read_units import ReadUnits, write_units
 from transforms.beam.storage import register
 from transforms.beam.verbs import Site
 from transforms.beam.write_ledger import Tally, WriteLedger
 from transforms.beam.write_shards import ShardRecord, WriteShards
-from transforms.concept_fates import LIMIT
 from transforms.fingerprints import code_fingerprint, fingerprint
 from transforms.matching import bucket_count
-from transforms.reading import limit_units, list_units
 from transforms.records import Unit
 from transforms.rows import staging_folder
 from transforms.shards import FORMAT, Manifest
@@ -58,7 +54,7 @@ Say = Callable[[str], None]
 class Request:
     """What the user asked for. `beam_arguments` go to Beam untouched."""
 
-    cfg: CaptionConfig
+    cfg: Config
     inputs: Sequence[str]
     output: str
     limit: int | None = None
@@ -93,44 +89,51 @@ def run(request: Request, say: Say) -> Manifest:
 
 def _make(units: list[Unit], request: Request, site: Site, made_by: str) -> Manifest:
     if is_local(PipelineOptions(list(request.beam_arguments))):
-        caption.check_models(request.cfg)
+        making_of(request.cfg).check_models(request.cfg)
     storage = storage_for(request.output)
     storage.write(join(request.output, "work", "config.json"), request.cfg.model_dump_json(indent=1).encode())
-    if request.cfg.against.runs:
-        write_known(request.output, request.cfg.against.runs)
+    cfg, balanced = request.cfg, False
+    if isinstance(cfg, CaptionConfig):
+        balanced = cfg.concepts.enabled
+        if cfg.against.runs:
+            write_known(request.output, cfg.against.runs)
     outcome = run_pipeline(units, request, site)
-    concepts = describe_concepts(request.output) if request.cfg.concepts.enabled else {}
-    manifest = msgspec.structs.replace(make_manifest(outcome, units, request.cfg, made_by), concepts=concepts)
+    concepts = describe_concepts(request.output) if balanced else {}
+    manifest = msgspec.structs.replace(make_manifest(outcome, units, cfg, made_by), concepts=concepts)
     check_failures(manifest, request.cfg.output.max_failure_rate)
     return manifest
 
 
+def making_of(cfg: Config) -> Making:
+    return MAKINGS[kind_of(cfg).name]
+
+
 def list_inputs(request: Request) -> list[Unit]:
-    units = list_units(list(request.inputs), request.cfg.read)
+    making = making_of(request.cfg)
+    units = making.list_units(request.inputs, request.cfg)
     if request.limit is None:
         return units
-    return limit_units(units, request.limit, request.cfg.read, staging_folder(request.output))
+    return making.limit_units(units, request.limit, request.cfg, staging_folder(request.output))
 
 
-def make_site(output: str, cfg: CaptionConfig) -> Site:
+def make_site(output: str, cfg: Config) -> Site:
     code = code_fingerprint()
     return Site(output, code, fingerprint(code, cfg.model_dump()))
 
 
-def run_fingerprint(site: Site, units: list[Unit], cfg: CaptionConfig) -> str:
+def run_fingerprint(site: Site, units: list[Unit], cfg: Config) -> str:
     """What a finished output is known by: code, config, inputs, weights and vocabulary.
 
     Raises ModelError where local weights are missing, VocabularyError where the vocabulary does not serve, before
     anything is read.
     """
-    models, concepts = caption.models_fingerprint(cfg), caption.concepts_fingerprint(cfg)
-    return fingerprint(site.recipe, units, models, concepts, run_fingerprints(cfg.against.runs))
+    return fingerprint(site.recipe, units, *making_of(cfg).fingerprints(cfg))
 
 
 def run_pipeline(units: list[Unit], request: Request, site: Site) -> Outcome:
     options = PipelineOptions(list(request.beam_arguments))
     outcome = join(site.output, "work", "outcome.json")
-    stages = dict.fromkeys(stages_of(request.cfg), len(units))
+    stages = dict.fromkeys(making_of(request.cfg).stages(request.cfg), len(units))
     worker_log = join(staging_folder(site.output), "workers.log")
     Path(worker_log).parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -146,20 +149,14 @@ def run_pipeline(units: list[Unit], request: Request, site: Site) -> Outcome:
         return msgspec.json.decode(file.read(), type=Outcome)
 
 
-def stages_of(cfg: CaptionConfig) -> list[str]:
-    """Folders of sidecars in the order in which a run fills them."""
-    balance = [MATCHES, CONCEPTS, *([LIMIT] if cfg.concepts.target else [])]
-    scored, asked = ["clip"] * cfg.relevance.enabled, ["recaption", "recaption_check"] * cfg.recaption.enabled
-    return ["scan", *scored, *(balance if cfg.concepts.enabled else []), *asked, "kept"]
-
-
-def build_run(pipeline: beam.Pipeline, units: list[Unit], cfg: CaptionConfig, site: Site) -> PCollection:
+def build_run(pipeline: beam.Pipeline, units: list[Unit], cfg: Config, site: Site) -> PCollection:
     """The whole graph: units to one element, the encoded tallies and shard records."""
     register_coders()
+    kind = kind_of(cfg)
     read = pipeline | "Units" >> ReadUnits(write_units(units, site), site)
-    rows = caption.build(read, cfg, site, bucket_count(len(units)))
-    tallies = rows | "WriteLedger" >> WriteLedger(MEASURES)
-    shards = tallies | "WriteShards" >> WriteShards(cfg.output, cfg.seed, site)
+    rows = making_of(cfg).build(read, cfg, site, bucket_count(len(units)))
+    tallies = rows | "WriteLedger" >> WriteLedger(kind.report.measures, kind.tally)
+    shards = tallies | "WriteShards" >> WriteShards(cfg.output, cfg.seed, site, kind.is_document)
     collected = shards | "Shards" >> ToList()
     return collected | "Totals" >> beam.Map(lambda shards, tallies: (tallies, shards), beam.pvalue.AsList(tallies))
 
@@ -171,14 +168,15 @@ def _write_outcome(found: tuple[list[bytes], list[bytes]], uri: str) -> None:
     storage_for(uri).write(uri, msgspec.json.encode(Outcome(tallies, shards)))
 
 
-def make_manifest(outcome: Outcome, units: list[Unit], cfg: CaptionConfig, made_by: str) -> Manifest:
-    tallies = outcome.tallies
+def make_manifest(outcome: Outcome, units: list[Unit], cfg: Config, made_by: str) -> Manifest:
+    tallies, kind = outcome.tallies, kind_of(cfg)
+    counted = ([tally.counted for tally in tallies], [tally.records for tally in tallies])
     stages = sum_seconds([tally.stages for tally in tallies] + [{"write": shard.seconds} for shard in outcome.shards])
     return Manifest(
         format=FORMAT,
-        pipeline="caption",
+        pipeline=kind.name,
         shards=[shard.info for shard in outcome.shards],
-        counts=sum_counts(tallies) | _sum_texts(tallies, cfg),
+        counts=sum_counts(tallies) | making_of(cfg).sum_counted(*counted, cfg),
         fingerprint=made_by,
         config=cfg.model_dump(mode="json"),
         inputs=[
@@ -187,7 +185,7 @@ def make_manifest(outcome: Outcome, units: list[Unit], cfg: CaptionConfig, made_
         ],
         versions=versions(),
         stages=stages,
-        measures={name: msgspec.to_builtins(measure) for name, measure in MEASURES.items()},
+        measures={name: msgspec.to_builtins(measure) for name, measure in kind.report.measures.items()},
     )
 
 
@@ -207,12 +205,6 @@ def sum_counts(tallies: Sequence[Tally]) -> dict[str, Any]:
         "dropped": dict(sorted(dropped.items())),
         "failed": dict(sorted(failed.items())),
     }
-
-
-def _sum_texts(tallies: Sequence[Tally], cfg: CaptionConfig) -> dict[str, Any]:
-    if not cfg.recaption.enabled:
-        return {}
-    return {"recaption": sum_recaptions((tally.recaptions for tally in tallies), cfg.recaption.captioner)}
 
 
 def sum_seconds(parts: Iterable[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:

@@ -6,10 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.caption_rules import RULES
+from pipelines.kinds import kind_named
 from transforms.shards import Manifest
-
-_ORDER = [spec.rule for spec in RULES]
 
 
 def show(table: Table) -> None:
@@ -19,12 +17,13 @@ def show(table: Table) -> None:
 def funnel_table(manifest: Manifest) -> Table:
     """One line a rule in the order of application, then failures and what is kept."""
     counts = manifest.counts
+    order = [spec.rule for spec in kind_named(manifest.pipeline).report.rules]
     table = Table(title=f"{manifest.pipeline}: {counts['kept']:,} of {counts['read']:,} kept", title_justify="left")
     table.add_column("fate")
     table.add_column("reason")
     table.add_column("samples", justify="right")
     table.add_column("share", justify="right")
-    for rule in sorted(counts["dropped"], key=_ORDER.index):
+    for rule in sorted(counts["dropped"], key=order.index):
         _add(table, "dropped", rule, counts["dropped"][rule], counts["read"])
     for error, count in counts["failed"].items():
         _add(table, "failed", error, count, counts["read"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -26,9 +26,11 @@ from pipelines.tables import show
 from pipelines.verify_ledger import KeptRows, check_ledger, read_kept
 from pipelines.verify_shards import check_places, check_unique, read_shards
 from transforms.ledger import ledger_name
+from transforms.records import Sample
 from transforms.shards import Manifest, wids_index
 from transforms.storage import join, local_path, storage_for
 from transforms.vocabulary import VocabularyError
+from transforms.web_documents import sum_pictures, tally_pictures
 
 VIEWS = ("index.json", "report.html", "README.md", "croissant.json")
 
@@ -62,9 +64,22 @@ def _check_rows(output: str, manifest: Manifest) -> Iterator[Check]:
     for name, problems in check_ledger(output, manifest, ledger).items():
         yield make_check(name, rows, problems)
     yield from _check_shards(output, manifest, read_kept(output, manifest, ledger))
-    again = disagreements(load_measured(output, ledger), run_config(manifest, output))
+    measured = load_measured(output, ledger)
+    again = disagreements(measured, run_config(manifest, output))
     unlawful = (Problem(f"ledger, key {one.key}", one.again, one.ledger) for one in again)
     yield make_check("fates follow from measures", rows, unlawful)
+    if "pictures" in manifest.counts:
+        counted = check_pictures(manifest, measured.samples)
+        yield make_check("pictures add up", f"{manifest.counts['pictures']['read']:,} pictures", counted)
+
+
+def check_pictures(manifest: Manifest, samples: Sequence[Sample]) -> Iterator[Problem]:
+    """What the manifest states of documents' pictures is what became of those on the ledger."""
+    stated, found = manifest.counts["pictures"], sum_pictures(tally_pictures(samples))
+    fates = stated["kept"] + sum(stated["dropped"].values()) + sum(stated["failed"].values())
+    yield from differ("counts.pictures", f"{stated['read']} pictures read", f"{fates} pictures read")
+    for name in ("read", "kept", "dropped", "failed"):
+        yield from differ(f"counts.pictures, {name}", stated[name], found[name])
 
 
 def _check_shards(output: str, manifest: Manifest, kept: KeptRows) -> Iterator[Check]:

@@ -13,11 +13,12 @@ import duckdb
 import numpy as np
 
 from pipelines.checks import Problem, differ
+from pipelines.kinds import kind_named
 from pipelines.ledger import LedgerRow, open_ledger, samples_by_unit, unit_of_file
 from transforms.fingerprints import digest
 from transforms.planning import plan_shards
-from transforms.recaptions import shown_text
-from transforms.records import Sample, pictures
+from transforms.recaptions import member_text
+from transforms.records import Sample, Text, pictures
 from transforms.shards import Manifest
 
 KEY = 16
@@ -36,6 +37,8 @@ class KeptRows(NamedTuple):
     contents: Digests
     key_at: Callable[[int], str]
     """The key that belongs at a rank; reads the whole ledger, so it is asked only for messages."""
+    documents: bool = False
+    """Whether samples are documents, which have no `.txt`."""
 
 
 def key_digest(key: str) -> bytes:
@@ -45,6 +48,11 @@ def key_digest(key: str) -> bytes:
 def content_digest(sha256s: Sequence[bytes], text: bytes) -> bytes:
     """16 bytes over a sample's picture hashes, in order, and the bytes of its text."""
     return digest(b"".join([*sha256s, digest(text)]))
+
+
+def join_texts(values: Sequence[str]) -> str:
+    """The texts of a document as one that no other list of texts gives."""
+    return "".join(f"{len(value)}:{value}" for value in values)
 
 
 def check_counts(manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
@@ -106,15 +114,16 @@ def _run_text(units: list[int]) -> str:
 def read_kept(output: str, manifest: Manifest, ledger: Sequence[str]) -> KeptRows:
     """Kept rows of the ledger in the order the shards must have, by the plan that the config states."""
     keys, contents = bytearray(), bytearray()
+    document = kind_named(manifest.pipeline).is_document
     counts = [0] * len(manifest.inputs)
     for unit, sample in _kept(output, ledger):
         keys += key_digest(sample.key)
-        contents += _content(sample)
+        contents += _content(sample, document)
         counts.extend([0] * (unit + 1 - len(counts)))
         counts[unit] += 1
     order = planned_order(counts, manifest)
     ranked = [np.frombuffer(bytes(data), np.uint8).reshape(-1, KEY)[order] for data in (keys, contents)]
-    return KeptRows(ranked[0], ranked[1], lambda rank: _key_at(_kept(output, ledger), order, rank))
+    return KeptRows(ranked[0], ranked[1], lambda rank: _key_at(_kept(output, ledger), order, rank), document)
 
 
 def planned_order(counts: Sequence[int], manifest: Manifest) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -133,10 +142,12 @@ def _kept(output: str, ledger: Sequence[str]) -> Iterator[LedgerRow]:
     return (row for row in samples_by_unit(output, ledger) if row.sample.alive)
 
 
-def _content(sample: Sample) -> bytes:
-    text = shown_text(sample)
+def _content(sample: Sample, document: bool) -> bytes:
+    """Of a document its texts stand for what its `.txt` would hold."""
+    values = [piece.value for piece in sample.pieces if isinstance(piece, Text)]
+    text = join_texts(values) if document else member_text(sample, document)
     shown = [picture.sha256 for picture in pictures(sample) if picture.drop is None and picture.failure is None]
-    return content_digest(shown, text.value.encode() if text else b"")
+    return content_digest(shown, (text or "").encode())
 
 
 def _key_at(kept: Iterator[LedgerRow], order: np.ndarray[Any, np.dtype[np.int64]], rank: int) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from pipelines.checks import SHOWN, Problem, differ
 from pipelines.ledger import fetched
-from pipelines.verify_ledger import KEY, Digests, KeptRows, content_digest, key_digest
+from pipelines.verify_ledger import KEY, Digests, KeptRows, content_digest, join_texts, key_digest
 from transforms.shards import BLOCK, EXTENSIONS, ShardInfo, tar_header
 from transforms.storage import StoreUnavailable, join
 from transforms.tar_index import TarIndex, TarMember, index_headers
@@ -83,7 +83,7 @@ def check_shard(data: mmap.mmap, shard: ShardInfo, kept: KeptRows, first: int) -
     """`first` is the rank of the shard's first sample in the set."""
     index = index_headers(data)
     samples = list(group_adjacent(index.members))
-    layout = [*_check_blocks(data, shard.name, index), *_check_samples(data, shard, samples)]
+    layout = [*_check_blocks(data, shard.name, index), *_check_samples(data, shard, samples, kept.documents)]
     pairs = list(zip(samples, range(first, first + shard.samples), strict=False))
     misplaced = list(_misplaced(shard.name, pairs, kept))
     contents = list(_check_contents(data, shard.name, pairs, kept))
@@ -132,7 +132,9 @@ def _is_fixed(header: bytes, member: TarMember) -> bool:
         return False
 
 
-def _check_samples(data: mmap.mmap, shard: ShardInfo, samples: Sequence[ShardSample]) -> Iterator[Problem]:
+def _check_samples(
+    data: mmap.mmap, shard: ShardInfo, samples: Sequence[ShardSample], documents: bool
+) -> Iterator[Problem]:
     yield from differ(shard.name, f"{shard.samples} samples", f"{len(samples)} samples")
     seen: set[str] = set()
     for sample in samples:
@@ -140,17 +142,20 @@ def _check_samples(data: mmap.mmap, shard: ShardInfo, samples: Sequence[ShardSam
         if sample.key in seen:
             yield Problem(place, "one run of members a key", "members in two places")
         seen.add(sample.key)
-        yield from _check_members(place, list(sample.members))
+        yield from _check_members(place, list(sample.members), documents)
         yield from _check_json(data, place, sample)
 
 
-def _check_members(place: str, suffixes: list[str]) -> Iterator[Problem]:
-    pictures = suffixes[:-2]
+def _check_members(place: str, suffixes: list[str], document: bool) -> Iterator[Problem]:
+    """A document has no text of its own, and may have no picture."""
+    ending = ["json"] if document else ["txt", "json"]
+    pictures = suffixes[: -len(ending)]
     numbered = [f"{i}.{suffix.rpartition('.')[2]}" for i, suffix in enumerate(pictures)]
     plain = len(pictures) == 1 and "." not in pictures[0]
     known = all(suffix.rpartition(".")[2] in EXTENSIONS.values() for suffix in pictures)
-    if not (suffixes[-2:] == ["txt", "json"] and pictures and known and (plain or pictures == numbered)):
-        yield Problem(place, "picture(s), txt, json, and no dot in the key", ", ".join(suffixes))
+    some = document or pictures
+    if not (suffixes[-len(ending) :] == ending and some and known and (plain or pictures == numbered)):
+        yield Problem(place, f"picture(s), {', '.join(ending)}, and no dot in the key", ", ".join(suffixes))
 
 
 def _check_json(data: mmap.mmap, place: str, sample: ShardSample) -> Iterator[Problem]:
@@ -178,8 +183,9 @@ def _check_contents(
     """Samples that lie where they should have the pictures and the caption of their ledger row."""
     for sample, rank in pairs:
         here = rank < len(kept.keys) and key_digest(sample.key) == kept.keys[rank].tobytes()
-        if here and _content(data, sample) != kept.contents[rank].tobytes():
-            yield Problem(f"{name}#{sample.key}", "the pictures and the caption of its ledger row", "other bytes")
+        if here and _content(data, sample, kept.documents) != kept.contents[rank].tobytes():
+            what = "texts" if kept.documents else "caption"
+            yield Problem(f"{name}#{sample.key}", f"the pictures and the {what} of its ledger row", "other bytes")
 
 
 def check_places(findings: Sequence[ShardFindings], kept: KeptRows) -> Iterator[Problem]:
@@ -191,14 +197,25 @@ def check_places(findings: Sequence[ShardFindings], kept: KeptRows) -> Iterator[
         yield Problem(place, f"{expected} as sample {ordinal} of the shard", f"key {key!r}")
 
 
-def _content(data: mmap.mmap, sample: ShardSample) -> bytes:
+def _content(data: mmap.mmap, sample: ShardSample, document: bool) -> bytes:
     pictures, text = [], b""
     for suffix, member in sample.members.items():
         if suffix == "txt":
             text = _bytes(data, member)
+        elif suffix == "json" and document:
+            text = _document_text(_bytes(data, member))
         elif suffix != "json":
             pictures.append(hashlib.sha256(_bytes(data, member)).digest())
     return content_digest(pictures, text)
+
+
+def _document_text(record: bytes) -> bytes:
+    """The texts among a document's pieces; nothing where its JSON is none of ours, which is told elsewhere."""
+    try:
+        pieces = json.loads(record)["beamsift"]["pieces"]
+        return join_texts([piece["text"] for piece in pieces if "text" in piece]).encode()
+    except (ValueError, KeyError, TypeError):
+        return b""
 
 
 def _bytes(data: mmap.mmap, member: TarMember) -> bytes:

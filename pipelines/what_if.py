@@ -16,16 +16,14 @@ from rich.text import Text
 
 from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError, apply_override, parse_config
-from pipelines.caption_rules import RULES
 from pipelines.decisions import check_reproduced, load_measured, reasons
 from pipelines.finish import finished_manifest
+from pipelines.kinds import Config, Kind, kind_of
 from pipelines.ledger import reach, run_config
 from pipelines.plain_text import number, plain, show_text
-from pipelines.recaption_rules import RECAPTION_RULES
 from pipelines.tables import show
-from transforms.caption_pairs import decide_again, scan_reads
+from transforms import caption_pairs
 from transforms.ledger import chosen_caption
-from transforms.recaptions import tally_recaptions
 from transforms.records import Drop, Sample
 
 MODEL_KEYS = ("model", "pretrained", "device", "precision", "batch_size", "threads")
@@ -60,7 +58,7 @@ class Difference(NamedTuple):
     unscored: int
     """Rows that only a run can judge: they reach relevance with a caption that was never scored."""
     texts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-    """What became of refined texts under both configs, see `tally_recaptions`."""
+    """What is counted beside rows under both configs: refined texts, or documents' pictures (a Kind's `tally`)."""
     unasked: int = 0
     """Rows whose refined text only a run can give."""
 
@@ -73,23 +71,32 @@ def what_if(output: str, sets: Sequence[str]) -> int:
     check_needs_no_picture(old, new)
     measured = load_measured(output)
     check_reproduced(measured, old, output)
-    same = old.concepts.vocabulary == new.concepts.vocabulary
-    again = decide_again(measured.samples, measured.units, new, measured.vocabulary if same else None)
-    difference = compare(measured.samples, again)
-    print_difference(difference, [f"{key}: {_value(old, key)} → {_value(new, key)}" for key in changed_keys(old, new)])
+    kind, vocabulary = kind_of(old), measured.vocabulary if _same_vocabulary(old, new) else None
+    again = kind.decide_again(measured.samples, measured.units, new, vocabulary)
+    difference = compare(measured.samples, again, kind)
+    print_difference(
+        difference, kind, [f"{key}: {_value(old, key)} → {_value(new, key)}" for key in changed_keys(old, new)]
+    )
     return 0
 
 
-def override(cfg: CaptionConfig, sets: Sequence[str]) -> CaptionConfig:
+def _same_vocabulary(old: Config, new: Config) -> bool:
+    if not (isinstance(old, CaptionConfig) and isinstance(new, CaptionConfig)):
+        return False
+    return old.concepts.vocabulary == new.concepts.vocabulary
+
+
+def override(cfg: Config, sets: Sequence[str]) -> Config:
     values = cfg.model_dump(mode="json")
     for one in sets:
         apply_override(values, one)
-    return parse_config(values, CaptionConfig, "--set")
+    return parse_config(values, kind_of(cfg).config, "--set")
 
 
-def check_needs_no_picture(old: CaptionConfig, new: CaptionConfig) -> None:
+def check_needs_no_picture(old: Config, new: Config) -> None:
     """Raises ConfigError where a changed key changes what was measured, and not only what was decided."""
     needing = [key for key in changed_keys(old, new) if _needs_pictures(key, new)]
+    scan_reads = kind_of(old).scan_reads
     if needing or scan_reads(old) != scan_reads(new):
         raise ConfigError(
             f"what-if decides again from what was measured; {', '.join(needing)} changes the measuring and needs the "
@@ -97,8 +104,15 @@ def check_needs_no_picture(old: CaptionConfig, new: CaptionConfig) -> None:
         )
 
 
-def _needs_pictures(key: str, cfg: CaptionConfig) -> bool:
+def _needs_pictures(key: str, cfg: Config) -> bool:
     section, _, name = key.partition(".")
+    kind = kind_of(cfg)
+    if name in kind.look_keys.get(section, ()):
+        return True
+    return isinstance(cfg, CaptionConfig) and _moves_measures(section, name, cfg)
+
+
+def _moves_measures(section: str, name: str, cfg: CaptionConfig) -> bool:
     if section == "relevance":
         return cfg.relevance.enabled and name in MODEL_KEYS
     if section == "recaption":
@@ -107,16 +121,18 @@ def _needs_pictures(key: str, cfg: CaptionConfig) -> bool:
         return cfg.semantic_duplicates.enabled  # pairs around another kept one are not stored
     if section == "against" or (cfg.against.runs and section in ("duplicates", "near_duplicates")):
         return name not in ("keep", "keep_captions")  # by them rows were compared with those of finished runs
-    measured = scan_reads(cfg).get(section, {})  # a section's keys, or whether the section is measured at all
+    measured = caption_pairs.scan_reads(cfg).get(
+        section, {}
+    )  # a section's keys, or whether the section is measured at all
     return name in measured if isinstance(measured, dict) else name == "enabled"
 
 
-def changed_keys(old: CaptionConfig, new: CaptionConfig) -> list[str]:
+def changed_keys(old: Config, new: Config) -> list[str]:
     before, after = _flat(old), _flat(new)
     return [key for key in after if before[key] != after[key]]
 
 
-def _flat(cfg: CaptionConfig) -> dict[str, Any]:
+def _flat(cfg: Config) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     waiting = list(cfg.model_dump(mode="json").items())
     while waiting:
@@ -128,11 +144,11 @@ def _flat(cfg: CaptionConfig) -> dict[str, Any]:
     return flat
 
 
-def _value(cfg: CaptionConfig, key: str) -> Any:
+def _value(cfg: Config, key: str) -> Any:
     return _flat(cfg)[key]
 
 
-def compare(before: Sequence[Sample], after: Sequence[Sample]) -> Difference:
+def compare(before: Sequence[Sample], after: Sequence[Sample], kind: Kind) -> Difference:
     going: list[Change] = []
     coming: list[Change] = []
     moves: Counter[str] = Counter()
@@ -146,7 +162,7 @@ def compare(before: Sequence[Sample], after: Sequence[Sample]) -> Difference:
     unscored = sum("unscored" in sample.measures for sample in after)
     unasked = sum("unasked" in sample.measures for sample in after)
     counts = Counter(reasons(before)), Counter(reasons(after))
-    texts = tally_recaptions(before), tally_recaptions(after)
+    texts = kind.tally(before), kind.tally(after)
     return Difference(*counts, moves["going"], moves["coming"], moves["moved"], going, coming, unscored, texts, unasked)
 
 
@@ -161,11 +177,11 @@ def _caption(sample: Sample) -> str:
     return caption.value if caption else ""
 
 
-def print_difference(difference: Difference, changes: Sequence[str]) -> None:
+def print_difference(difference: Difference, kind: Kind, changes: Sequence[str]) -> None:
     show_text(f"what if {'; '.join(changes) or 'nothing changed'}")
-    show(rules_table(difference))
+    show(rules_table(difference, kind))
     if any(difference.texts):
-        show(texts_table(*difference.texts))
+        show(tallied_table(*difference.texts, kind))
     for title, count, examples in (
         ("would go", difference.gone, difference.going),
         ("would come", difference.come, difference.coming),
@@ -180,12 +196,12 @@ def print_difference(difference: Difference, changes: Sequence[str]) -> None:
         show_text(f"without a refined text of their captions: {difference.unasked:,} samples; only a run can ask")
 
 
-def rules_table(difference: Difference) -> Table:
+def rules_table(difference: Difference, kind: Kind) -> Table:
     """Every reason that either config gives, in the order of the rules, then failures, then kept."""
     table = Table("fate", "reason", title=Text("rows by reason"), title_justify="left")
     for name in ("old", "new", "difference"):
         table.add_column(name, justify="right")
-    rules = [spec.rule for spec in RULES]
+    rules = [spec.rule for spec in kind.report.rules]
     present = {*difference.old, *difference.new} - {""}
     for rule in [rule for rule in rules if rule in present]:
         _add(table, "dropped", rule, difference)
@@ -195,13 +211,12 @@ def rules_table(difference: Difference) -> Table:
     return table
 
 
-def texts_table(old: Counter[str], new: Counter[str]) -> Table:
-    """What becomes of refined texts: accepted, of those the text that goes out, and turned away by rule."""
-    table = Table("refined texts", title=Text("refined texts by verdict"), title_justify="left")
+def tallied_table(old: Counter[str], new: Counter[str], kind: Kind) -> Table:
+    """What becomes of refined texts (accepted, of those the text that goes out, turned away by rule) or of pictures."""
+    table = Table(kind.tallied, title=Text(f"{kind.tallied} by verdict"), title_justify="left")
     for name in ("old", "new", "difference"):
         table.add_column(name, justify="right")
-    turned = [spec.rule for spec in RECAPTION_RULES if {spec.rule} & {*old, *new}]
-    for name, told in (("accepted", "accepted"), ("text", "  become the text"), *((rule, rule) for rule in turned)):
+    for name, told in kind.verdicts({*old, *new}):
         moved = new[name] - old[name]
         table.add_row(Text(told), f"{old[name]:,}", f"{new[name]:,}", f"{moved:+,}" if moved else "0")
     return table

@@ -13,12 +13,10 @@ import duckdb
 from rich.table import Table
 from rich.text import Text
 
-from configs.schema.caption import CaptionConfig
-from pipelines.caption_rules import MEASURES, RULES
 from pipelines.finish import finished_manifest
+from pipelines.kinds import Config, Kind, kind_named, kind_of
 from pipelines.ledger import LedgerRow, find_rows, open_ledger, reach, run_config
 from pipelines.plain_text import number, plain, show_text
-from pipelines.recaption_rules import RECAPTION_RULES
 from pipelines.rule_standing import standings
 from pipelines.tables import show
 from transforms.ledger import ROLE, chosen_caption
@@ -28,7 +26,6 @@ from transforms.records import Drop, Measures, Picture, Sample, Span, pictures, 
 from transforms.records import Text as Caption
 from transforms.shards import Manifest, picture_suffix
 
-ALL_RULES = [*RULES, *RECAPTION_RULES]
 TEXT_SHOWN = 2000
 """Characters of a caption; as many as a screen holds."""
 COPIES_SHOWN = 10
@@ -70,21 +67,22 @@ def nearest_keys(connection: duckdb.DuckDBPyConnection, key: str) -> list[str]:
     return [plain(name) for (name,) in connection.execute(NEAREST_KEYS, [key, NEAREST]).fetchall()]
 
 
-def tell(row: LedgerRow, manifest: Manifest, cfg: CaptionConfig, connection: duckdb.DuckDBPyConnection) -> None:
-    sample = row.sample
+def tell(row: LedgerRow, manifest: Manifest, cfg: Config, connection: duckdb.DuckDBPyConnection) -> None:
+    sample, kind = row.sample, kind_of(cfg)
     story = Table.grid(padding=(0, 2))
     story.add_column(style="bold", no_wrap=True)
     story.add_column(overflow="fold")
     lodging = locate(row, manifest, connection) if sample.alive else None
-    for name, text in [*fate_lines(sample), *origin_lines(sample), *piece_lines(sample)]:
+    for name, text in [*fate_lines(sample, kind), *origin_lines(sample), *piece_lines(sample, kind)]:
         story.add_row(Text(name), Text(plain(text, TEXT_SHOWN)))
-    for name, text in [*copy_lines(sample, connection), *lodging_lines(lodging)]:
+    copies = [] if kind.is_document else copy_lines(sample, connection)
+    for name, text in [*copies, *lodging_lines(lodging)]:
         story.add_row(Text(name), Text(plain(text, TEXT_SHOWN)))
     show(story)
     show(measures_table(sample, cfg))
 
 
-def fate_lines(sample: Sample) -> Iterator[tuple[str, str]]:
+def fate_lines(sample: Sample, kind: Kind) -> Iterator[tuple[str, str]]:
     yield "key", sample.key
     yield "fate", sample.fate
     if sample.failure is not None:
@@ -92,17 +90,17 @@ def fate_lines(sample: Sample) -> Iterator[tuple[str, str]]:
         yield "message", sample.failure.message
         yield "place", sample.failure.place
     elif sample.drop is not None:
-        yield "reason", format_drop(sample.drop)
+        yield "reason", format_drop(sample.drop, kind)
         yield (
             "which means",
-            next((rule.meaning for rule in ALL_RULES if rule.rule == sample.drop.rule), "no rule of this version"),
+            next((rule.meaning for rule in kind.rules if rule.rule == sample.drop.rule), "no rule of this version"),
         )
 
 
-def format_drop(drop: Drop) -> str:
+def format_drop(drop: Drop, kind: Kind) -> str:
     """`image_too_small: short_side 120 pixels, limit 200`, with the unit and the detail where there are any."""
-    spec = next((rule for rule in ALL_RULES if rule.rule == drop.rule), None)
-    measure = MEASURES[spec.measure] if spec else None
+    spec = next((rule for rule in kind.rules if rule.rule == drop.rule), None)
+    measure = kind.measures[spec.measure] if spec else None
     value = f"{spec.measure if spec else 'value'} {number(drop.value)} {measure.unit if measure else ''}".rstrip()
     return f"{drop.rule}: {value}, limit {number(drop.limit)}" + (f" ({drop.detail})" if drop.detail else "")
 
@@ -114,7 +112,7 @@ def origin_lines(sample: Sample) -> Iterator[tuple[str, str]]:
         yield "pool's JSON", sample.meta
 
 
-def piece_lines(sample: Sample) -> Iterator[tuple[str, str]]:
+def piece_lines(sample: Sample, kind: Kind) -> Iterator[tuple[str, str]]:
     """Pictures and texts in reading order, each with what marked it; then which of two texts goes out."""
     for piece in sample.pieces:
         if isinstance(piece, Picture):
@@ -122,7 +120,9 @@ def piece_lines(sample: Sample) -> Iterator[tuple[str, str]]:
         else:
             yield piece.role, piece.value
         if piece.drop is not None and piece.drop != sample.drop:
-            yield "  marked", format_drop(piece.drop)
+            yield "  marked", format_drop(piece.drop, kind)
+        elif isinstance(piece, Picture) and piece.failure is not None and piece.failure != sample.failure:
+            yield "  failed", f"{piece.failure.error}: {piece.failure.message}"
         elif isinstance(piece, Caption) and piece.role == ROLE:
             yield "  accepted", "no rule turned it away"
     if TEXT_FROM in sample.measures:
@@ -170,13 +170,15 @@ def locate(row: LedgerRow, manifest: Manifest, connection: duckdb.DuckDBPyConnec
     permutation = RunPermutation(sum(kept), rules["shuffle_run"], manifest.config["seed"])
     rank = permutation(sum(kept[: row.unit]) + inside)
     shard, ordinal = divmod(rank, rules["samples_per_shard"])
-    return Lodging(manifest.shards[shard].name, rank, ordinal, member_names(sample))
+    document = kind_named(manifest.pipeline).is_document
+    return Lodging(manifest.shards[shard].name, rank, ordinal, member_names(sample, document))
 
 
-def member_names(sample: Sample) -> list[str]:
+def member_names(sample: Sample, document: bool) -> list[str]:
     shown = [picture for picture in pictures(sample) if picture.drop is None and picture.failure is None]
     suffixes = [picture_suffix(picture, i, len(shown)) for i, picture in enumerate(shown)]
-    return [f"{sample.key}.{suffix}" for suffix in (*suffixes, "txt", "json")]
+    ending = ["json"] if document else ["txt", "json"]
+    return [f"{sample.key}.{suffix}" for suffix in (*suffixes, *ending)]
 
 
 def lodging_lines(lodging: Lodging | None) -> Iterator[tuple[str, str]]:
@@ -185,15 +187,15 @@ def lodging_lines(lodging: Lodging | None) -> Iterator[tuple[str, str]]:
         yield "members", ", ".join(lodging.members)
 
 
-def measures_table(sample: Sample, cfg: CaptionConfig) -> Table:
+def measures_table(sample: Sample, cfg: Config) -> Table:
     """Every measure of the row, its pictures and its captions, and what each rule on it says."""
-    table = Table(box=None, pad_edge=False)
+    table, known = Table(box=None, pad_edge=False), kind_of(cfg).measures
     for name, whole in (("measure", True), ("value", False), ("rule", True), ("passed?", False)):
         table.add_column(name, no_wrap=whole)
     for of, measures in measured_parts(sample, chosen_caption(sample)):
         table.add_row(Text(of, "bold"))
         for name, value in measures.items():
-            unit = MEASURES[name].unit if name in MEASURES else ""
+            unit = known[name].unit if name in known else ""
             told = list(standings(name, value, sample, cfg)) or [("", "")]
             firsts = [(name, f"{number(value)} {unit}".rstrip()), *[("", "")] * (len(told) - 1)]
             for first, (rule, says) in zip(firsts, told, strict=True):

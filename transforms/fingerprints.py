@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-CODE = ("transforms", "classifiers", "recaption", "configs/schema", "pipelines/caption.py", "pipelines/against.py")
+_WIRING = ("pipelines/caption.py", "pipelines/against.py", "pipelines/interleaved_web.py", "pipelines/kinds.py")
+CODE = ("transforms", "classifiers", "recaption", "configs/schema", *_WIRING)
 """Whatever can change a row or a shard. The report and the command line cannot."""
 
 

@@ -30,6 +30,8 @@ class PageMetadata(msgspec.Struct, frozen=True):
     description: str = ""
     image: str = ""
     published: str = ""
+    base: str = ""
+    """`<base href>` as written: what the page's addresses are relative to, where it has one."""
 
 
 def read_metadata(tree: Tree) -> PageMetadata:
@@ -49,6 +51,7 @@ def read_metadata(tree: Tree) -> PageMetadata:
         _first(metas, _DESCRIPTION),
         _first(metas, _IMAGE),
         _first(metas, _PUBLISHED) or _dated(tree, nodes["time"], nodes["script"]),
+        next(filter(None, (tree.values[i].get("href", "") for i in nodes["base"])), "")[:_MAX_VALUE].strip(),
     )
 
 
@@ -82,7 +85,7 @@ def _dated(tree: Tree, times: list[int], scripts: list[int]) -> str:
     return ""
 
 
-_READ = ("meta", "title", "html", "body", "link", "time", "script")
+_READ = ("base", "meta", "title", "html", "body", "link", "time", "script")
 
 
 def _first(metas: dict[str, str], names: tuple[str, ...]) -> str:

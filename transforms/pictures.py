@@ -27,7 +27,16 @@ from transforms.picture_headers import Header, PictureError, read_header, sniff_
 from transforms.picture_suspicion import MANY_PIXELS, suspicion
 from transforms.records import Failure, Picture, Piece, Recipe, Span
 
-__all__ = ["Header", "PictureError", "decode", "hash_pixels", "measure_pictures", "read_header", "sniff_format"]
+__all__ = [
+    "Header",
+    "PictureError",
+    "decode",
+    "hash_pixels",
+    "measure_alone",
+    "measure_pictures",
+    "read_header",
+    "sniff_format",
+]
 
 SECOND_LOOK = DecodeLimits(seconds=10 * ReadRules().decode_seconds, bytes=2 * ReadRules().decode_bytes)
 """For a picture that a scan has let pass: a limit that was nearly met there must not stop what comes after it."""
@@ -75,6 +84,11 @@ def measure_pictures(batch: list[Loaded], image: ImageRules, read: ReadRules, li
     return [item if item.sample.failure else _measure_item(item, wanted) for item in batch]
 
 
+def measure_alone(picture: Picture, data: bytes, image: ImageRules, read: ReadRules) -> Picture:
+    """One picture with all that is measured of it, the perceptual hash too; its failure where it cannot be judged."""
+    return _measure_picture(picture, data, _Wanted(image, read, likeness=True))[0]
+
+
 class _Wanted(NamedTuple):
     image: ImageRules
     read: ReadRules
@@ -103,7 +117,7 @@ def _measure_picture(
         data = _check_bytes(data, read.max_picture_bytes)
         picture = replace(picture, sha256=hashlib.sha256(data).digest())
         header = read_header(data)
-        shape = measure_shape(header.width, header.height, header.frames, len(data))
+        shape = picture.measures | measure_shape(header.width, header.height, header.frames, len(data))
         picture = replace(picture, format=header.format, width=header.width, height=header.height, measures=shape)
         if not image.enabled or header.width * header.height <= image.max_pixel_count:
             limits = DecodeLimits(read.decode_seconds, read.decode_bytes)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import islice
 from typing import Literal
@@ -26,7 +26,7 @@ from transforms.staging import stage_unit
 from transforms.storage import FileStat, Storage, StoreUnavailable, local_path, scheme_of, storage_for
 from transforms.tar_reader import read_tar
 
-Kind = Literal["tar", "parquet", "folder"]
+Kind = Literal["tar", "parquet", "folder", "warc"]
 KINDS: dict[str, Kind] = {
     ".tar": "tar",
     ".tar.gz": "tar",
@@ -36,6 +36,8 @@ KINDS: dict[str, Kind] = {
     ".csv": "folder",
 }
 """The kind of a file by the end of its name, in any case."""
+ARCHIVES: dict[str, Kind] = {".warc": "warc", ".warc.gz": "warc"}
+"""The kinds that hold pages; their reader is transforms/web_rows.py."""
 OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """A full disk and its like: the next machine, or the next try, may read the file well."""
 
@@ -51,7 +53,7 @@ def read_unit(path: str, unit: Unit, rules: ReadRules, staging: str) -> Iterator
         try:  # around one step: an OSError of the consumer is none of ours
             row = next(rows, None)
         except OSError as error:
-            if not _is_of_file(error):
+            if not is_of_file(error):
                 raise
             yield _unreadable(unit, position, error)
             return
@@ -81,31 +83,49 @@ def limit_units(units: list[Unit], limit: int, rules: ReadRules, staging: str) -
 
 
 def _read_fetched(unit: Unit, rules: ReadRules, staging: str) -> Iterator[Loaded]:
-    try:
-        path = stage_unit(storage_for(unit.uri), unit, staging)
-    except OSError as error:
-        if not _is_of_file(error):
-            raise
-        yield _unreadable(unit, 0, error)
-        return
-    try:
+    with ExitStack() as stack:
+        try:
+            path = stack.enter_context(fetched_unit(unit, staging))
+        except OSError as error:
+            if not is_of_file(error):
+                raise
+            yield _unreadable(unit, 0, error)
+            return
         yield from read_unit(path, unit, rules, staging)
+
+
+@contextmanager
+def fetched_unit(unit: Unit, staging: str) -> Iterator[str]:
+    """The local path of a unit's file, or of a copy in `staging` that lives as long as the block. Raises OSError."""
+    path = stage_unit(storage_for(unit.uri), unit, staging)
+    try:
+        yield path
     finally:
         if path != local_path(unit.uri):
             with suppress(FileNotFoundError):
                 os.unlink(path)
 
 
-def _is_of_file(error: OSError) -> bool:
+def is_of_file(error: OSError) -> bool:
+    """Whether an error says something of the file: what is of the store or of the machine stops the run."""
     return not isinstance(error, StoreUnavailable) and error.errno not in OF_THE_MACHINE
 
 
 def _unreadable(unit: Unit, position: int, error: OSError) -> Loaded:
+    return load_failure(unit, position, unreadable(unit, error))
+
+
+def unreadable(unit: Unit, error: OSError) -> Failure:
     message = f"expected a readable {unit.kind}, found {type(error).__name__}: {error}"
-    return load_failure(unit, position, Failure("UnitUnreadable", message, f"{unit.uri}@{unit.start}-{unit.end}"))
+    return Failure("UnitUnreadable", message, f"{unit.uri}@{unit.start}-{unit.end}")
 
 
-def list_units(inputs: list[str], rules: ReadRules, storage_of: Callable[[str], Storage] = storage_for) -> list[Unit]:
+def list_units(
+    inputs: list[str],
+    rules: ReadRules,
+    storage_of: Callable[[str], Storage] = storage_for,
+    kinds: Mapping[str, Kind] = KINDS,
+) -> list[Unit]:
     """The units of all files that the paths and globs of `inputs` name, each file once, by (uri, part).
 
     ConfigError for an input that names no file, a file of unknown extension, or a name that is not UTF-8.
@@ -118,16 +138,16 @@ def list_units(inputs: list[str], rules: ReadRules, storage_of: Callable[[str], 
             raise ConfigError(f"input {pattern!r}: expected at least one file, found none")
         for file in files:
             found.setdefault(_identity(file.uri), (file, storage))
-    units = [unit for file, storage in found.values() for unit in _units_of(file, storage, rules)]
+    units = [unit for file, storage in found.values() for unit in _units_of(file, storage, rules, kinds)]
     units.sort(key=lambda unit: (unit.uri, unit.part))
     return [replace(unit, index=index) for index, unit in enumerate(units)]
 
 
-def kind_of(uri: str) -> Kind:
-    for extension, kind in KINDS.items():
+def kind_of(uri: str, kinds: Mapping[str, Kind] = KINDS) -> Kind:
+    for extension, kind in kinds.items():
         if uri.lower().endswith(extension):
             return kind
-    raise ConfigError(f"input {uri!r}: expected a file of {' '.join(KINDS)}, found another extension")
+    raise ConfigError(f"input {uri!r}: expected a file of {' '.join(kinds)}, found another extension")
 
 
 def _storage(pattern: str, storage_of: Callable[[str], Storage]) -> Storage:
@@ -151,19 +171,19 @@ def _identity(uri: str) -> str:
     return uri if scheme_of(uri) else os.path.abspath(local_path(uri))
 
 
-def _units_of(file: FileStat, storage: Storage, rules: ReadRules) -> list[Unit]:
+def _units_of(file: FileStat, storage: Storage, rules: ReadRules, kinds: Mapping[str, Kind]) -> list[Unit]:
     try:
         file.uri.encode()
     except UnicodeEncodeError as error:
         raise ConfigError(f"input {file.uri!r}: expected a name in UTF-8") from error
-    kind = kind_of(file.uri)
+    kind = kind_of(file.uri, kinds)
     unit = Unit(0, file.uri, kind, size=file.size, modified=file.modified)
     # A file that cannot be cut is one unit: reading it makes the failed row that says why.
     parts = _PARTS[kind](file, storage, rules) or [(0, 0)]
     return [replace(unit, part=part, start=start, end=end) for part, (start, end) in enumerate(parts)]
 
 
-def _tar_parts(file: FileStat, storage: Storage, rules: ReadRules) -> list[tuple[int, int]]:
+def _one_part(file: FileStat, storage: Storage, rules: ReadRules) -> list[tuple[int, int]]:
     return [(0, file.size)]
 
 
@@ -188,9 +208,10 @@ def _folder_parts(file: FileStat, storage: Storage, rules: ReadRules) -> list[tu
 
 
 _PARTS: dict[Kind, Callable[[FileStat, Storage, ReadRules], list[tuple[int, int]]]] = {
-    "tar": _tar_parts,
+    "tar": _one_part,
     "parquet": _parquet_parts,
     "folder": _folder_parts,
+    "warc": _one_part,
 }
 
 

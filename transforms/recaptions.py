@@ -82,6 +82,14 @@ def shown_text(sample: Sample) -> Text | None:
     return refined_text(sample) if sample.measures.get(TEXT_FROM) == ROLE else chosen_caption(sample)
 
 
+def member_text(sample: Sample, document: bool) -> str | None:
+    """What `{key}.txt` holds; None for a document, which has none."""
+    if document:
+        return None
+    text = shown_text(sample)
+    return text.value if text else ""
+
+
 def tally_recaptions(samples: Iterable[Sample]) -> Counter[str]:
     """Of living rows: asked, accepted, those whose text they became, tokens, and the rest by rule."""
     found: Counter[str] = Counter()

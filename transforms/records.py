@@ -161,7 +161,7 @@ class Unit(msgspec.Struct, frozen=True, array_like=True):
     index: int
     """Rank among the run's units, ordered by (uri, part): independent of how the inputs were listed."""
     uri: str
-    kind: Literal["tar", "parquet", "folder"]
+    kind: Literal["tar", "parquet", "folder", "warc"]
     part: int = 0
     start: int = 0
     """First row (Parquet) or byte (index) of the part."""

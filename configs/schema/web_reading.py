@@ -15,6 +15,8 @@ class WebReadRules(Strict):
     """Bytes of one page after Content-Encoding; above it the page is a failed row. Common Crawl cuts at 5 MiB."""
     max_picture_bytes: int = Field(64 << 20, ge=1)
     """Bytes of one picture after Content-Encoding; above it the record is a failed row. As for captions' pictures."""
+    max_page_pieces: int = Field(20_000, ge=1)
+    """Texts and pictures of one page; above it the page is a failed row. The longest article of Wikipedia has 4,000."""
     max_header_bytes: int = Field(256 << 10, ge=256)
     """Bytes of a record's WARC header, and of its HTTP header. Chromium takes 256 KiB of HTTP header."""
     max_unpacked_ratio: int = Field(200, ge=1)

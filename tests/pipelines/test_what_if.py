@@ -11,13 +11,14 @@ from msgspec.structs import replace
 from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError
 from pipelines.decisions import NotReproduced, disagreements, load_measured
+from pipelines.kinds import KINDS
 from pipelines.ledger import samples_by_unit
 from pipelines.what_if import changed_keys, check_needs_no_picture, compare, override, what_if
 from tests.pipelines.damage import rewrite_ledger
 from tests.pipelines.small_run import make_run, small_config
 from transforms.records import Drop, Sample, Text
 
-CFG = CaptionConfig()
+CFG, CAPTION = CaptionConfig(), KINDS["caption"]
 
 
 def sample(key: str, drop: Drop | None = None, **measures: int) -> Sample:
@@ -73,7 +74,7 @@ def test_rows_change_sides_in_both_directions():
     small, short = Drop("image_too_small", 90, 100), Drop("caption_too_short", 3, 6)
     before = [sample("stays"), sample("goes"), sample("comes", small), sample("moves", small), sample("out", small)]
     after = [sample("stays"), sample("goes", short), sample("comes"), sample("moves", short), sample("out", small)]
-    found = compare(before, after)
+    found = compare(before, after, CAPTION)
     assert (found.gone, found.come, found.moved) == (1, 1, 1)
     assert [(change.key, change.caption, change.drop) for change in found.going] == [("goes", "caption of goes", short)]
     assert [(change.key, change.drop) for change in found.coming] == [("comes", small)]
@@ -83,13 +84,13 @@ def test_rows_change_sides_in_both_directions():
 
 def test_ten_examples_of_many_are_told():
     found = compare(
-        [sample(str(i)) for i in range(30)], [sample(str(i), Drop("caption_url", 1, 0.5)) for i in range(30)]
+        [sample(str(i)) for i in range(30)], [sample(str(i), Drop("caption_url", 1, 0.5)) for i in range(30)], CAPTION
     )
     assert (found.gone, [change.key for change in found.going]) == (30, [str(i) for i in range(10)])
 
 
 def test_rows_without_a_score_are_counted():
-    assert compare([sample("a")], [sample("a", unscored=1)]).unscored == 1
+    assert compare([sample("a")], [sample("a", unscored=1)], CAPTION).unscored == 1
 
 
 def test_the_old_config_reproduces_the_ledger(finished, scored):

@@ -9,6 +9,7 @@ import pytest
 from pipelines.caption_rules import RULES
 from pipelines.errors import NotFinished
 from pipelines.finish import finished_manifest
+from pipelines.kinds import KINDS
 from pipelines.ledger import LedgerRow, open_ledger, samples_by_unit
 from pipelines.rule_standing import applies, standing, standings
 from pipelines.why import format_drop, locate, nearest_keys, why
@@ -101,10 +102,12 @@ def _tar_samples(output: Path) -> Iterator[tuple[str, int, str, list[str]]]:
 
 def test_a_drop_is_told_with_its_unit_and_detail():
     assert (
-        format_drop(Drop("image_duplicate", 3, 1, "the other"))
+        format_drop(Drop("image_duplicate", 3, 1, "the other"), KINDS["caption"])
         == "image_duplicate: copies 3 copies, limit 1 (the other)"
     )
-    assert format_drop(Drop("caption_not_best", 0.2, 0.31)) == "caption_not_best: value 0.2, limit 0.31"
+    assert (
+        format_drop(Drop("caption_not_best", 0.2, 0.31), KINDS["caption"]) == "caption_not_best: value 0.2, limit 0.31"
+    )
 
 
 SAMPLE = Sample("a", "a.tar", 0, 0)

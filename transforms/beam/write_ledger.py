@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -40,8 +40,13 @@ class Tally(msgspec.Struct, frozen=True):
     rows: str
     """URI of the sidecar of kept rows."""
     stages: dict[str, dict[str, float]]
-    recaptions: dict[str, int] = {}
-    """What became of the refined texts, see transforms/recaptions.py."""
+    counted: dict[str, int] = {}
+    """What a pipeline counts beside rows: what became of refined texts, or of documents' pictures."""
+    records: dict[str, int] = {}
+    """Records of an archive by what they are, where the unit is one."""
+
+
+Count = Callable[[Iterable[Sample]], Counter[str]]
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,11 @@ class WriteLedger(Labelled):
     """Rows to one encoded Tally a unit."""
 
     measures: Mapping[str, Measure]
+    count: Count = tally_recaptions
+    """What is counted of the rows beside their fates."""
 
     def extend(self, rows: Rows) -> PCollection:
-        settle = SettleUnit(self.measures, rows.site, rows.fold)
+        settle = SettleUnit(self.measures, rows.site, rows.fold, self.count)
         return rows.refs | self.label >> beam.ParDo(settle).with_output_types(bytes)
 
 
@@ -60,8 +67,10 @@ def ledger_uri(output: str, unit: int) -> str:
 
 
 class SettleUnit(beam.DoFn):
-    def __init__(self, measures: Mapping[str, Measure], site: Site, fold: Fold) -> None:
-        self._measures, self._site, self._fold = measures, site, fold
+    def __init__(
+        self, measures: Mapping[str, Measure], site: Site, fold: Fold, count: Count = tally_recaptions
+    ) -> None:
+        self._measures, self._count, self._site, self._fold = measures, count, site, fold
 
     def process(self, ref: RowsRef) -> Iterator[bytes]:
         storage = open_site(self._site)
@@ -77,19 +86,20 @@ class SettleUnit(beam.DoFn):
     def _settle(self, ref: RowsRef, sidecar: SidecarWriter, ledger: BinaryIO, made_by: str) -> dict[str, Any]:
         clock, storage = Clock(), open_site(self._site)
         fates: Counter[tuple[str, str]] = Counter()
-        recaptions: Counter[str] = Counter()
+        counted: Counter[str] = Counter()
         schema = ledger_schema(self._measures).with_metadata({"fingerprint": made_by})
         with pq.ParquetWriter(ledger, schema, compression="zstd") as writer:
             for group in batched(rows_of(ref, self._fold, storage), ROWS_PER_GROUP):
                 writer.write_table(ledger_table(group, self._measures).cast(schema))
                 fates.update((sample.fate, reason(sample)) for sample in group)
-                recaptions.update(tally_recaptions(group))
+                counted.update(self._count(group))
                 for sample in filter(_alive, group):
                     sidecar.append(encode_sample(sample))
         stages = {**stage_seconds(ref, storage), "settle": clock.seconds()}
         kept = sidecar_uri(self._site.output, "kept", ref.unit)
-        tally = replace(make_tally(ref, fates, kept, stages), recaptions=dict(sorted(recaptions.items())))
-        return msgspec.to_builtins(tally)
+        records = (read_totals(storage, ref.scan) or {}).get("records", {})
+        tally = make_tally(ref, fates, kept, stages)
+        return msgspec.to_builtins(replace(tally, counted=dict(sorted(counted.items())), records=records))
 
 
 def make_tally(ref: RowsRef, fates: Counter[tuple[str, str]], kept: str, stages: dict[str, dict[str, float]]) -> Tally:

@@ -21,7 +21,7 @@ from transforms.beam.write_ledger import Tally
 from transforms.fingerprints import fingerprint
 from transforms.materialise import SpanReader, materialise
 from transforms.planning import Segment, plan_shards
-from transforms.recaptions import shown_text
+from transforms.recaptions import member_text
 from transforms.records import Picture, Piece, Sample, decode_sample
 from transforms.rows import staging_folder
 from transforms.shards import ShardInfo, ShardWriter, sample_json, sample_members
@@ -48,6 +48,8 @@ class WriteShards(beam.PTransform):
     rules: OutputRules
     seed: int
     site: Site
+    documents: bool = False
+    """Whether samples are documents, which have no `.txt`."""
 
     def expand(self, tallies: PCollection) -> PCollection:
         blocks = (
@@ -61,7 +63,7 @@ class WriteShards(beam.PTransform):
             blocks
             | "Plan" >> plan.with_output_types(tuple[int, Segment])
             | "ByShard" >> beam.GroupByKey()  # shuffle: segments, never pictures
-            | "Write" >> beam.ParDo(WriteShard(self.site)).with_output_types(bytes)
+            | "Write" >> beam.ParDo(WriteShard(self.site, self.documents)).with_output_types(bytes)
         )
 
 
@@ -94,8 +96,8 @@ def shard_record_uri(output: str, index: int) -> str:
 
 
 class WriteShard(beam.DoFn):
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, site: Site, documents: bool = False) -> None:
+        self._site, self._documents = site, documents
 
     def process(self, element: tuple[int, Iterable[Segment]]) -> Iterator[bytes]:
         index, segments = element[0], sorted(element[1], key=lambda segment: segment.rank)
@@ -130,15 +132,14 @@ class WriteShard(beam.DoFn):
             samples = [decode_sample(row) for row in rows]
             spans.expect(piece.source for sample in samples for piece in sample.pieces if _is_written(piece))
             for sample in samples:
-                writer.add(_members(sample, spans))
+                writer.add(_members(sample, spans, self._documents))
             info = writer.finish()
         return ShardRecord(index, made_by, info, clock.seconds())
 
 
-def _members(sample: Sample, spans: SpanReader) -> list[tuple[str, bytes]]:
-    text = shown_text(sample)
+def _members(sample: Sample, spans: SpanReader, document: bool) -> list[tuple[str, bytes]]:
     data = [_picture_bytes(piece, spans) for piece in sample.pieces]
-    return sample_members(sample, data, sample_json(sample), text.value if text else "")
+    return sample_members(sample, data, sample_json(sample), member_text(sample, document))
 
 
 def _is_written(piece: Piece) -> TypeGuard[Picture]:

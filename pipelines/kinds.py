@@ -1,0 +1,135 @@
+"""The kinds of data: of each pipeline its config, its rules and measures, and how its finished runs are decided again.
+
+What the command line and the readers of a finished run need; it imports no Beam. How a run is made: makings.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from configs.schema.caption import CaptionConfig
+from configs.schema.strict import ConfigError
+from configs.schema.web import DecodeRules, WebConfig
+from pipelines import caption_rules, web_rules
+from pipelines.recaption_rules import RECAPTION_RULES
+from pipelines.report_spec import ReportSpec, RuleSpec
+from transforms import caption_pairs, web_documents
+from transforms.ledger import Measure
+from transforms.recaptions import tally_recaptions
+from transforms.records import Sample
+from transforms.vocabulary import Vocabulary
+
+Config = CaptionConfig | WebConfig
+DecideAgain = Callable[[Sequence[Sample], Sequence[int], Any, Vocabulary | None], list[Sample]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`report` holds the rules that drop rows, and the measures that are columns of the ledger."""
+
+    name: str
+    config: type[Config]
+    report: ReportSpec
+    piece_rules: Sequence[RuleSpec]
+    """Rules on pictures or texts inside a row, which they leave; none of them drops it."""
+    decide_again: DecideAgain
+    scan_reads: Callable[[Any], dict[str, Any]]
+    look_keys: Mapping[str, frozenset[str]]
+    """Keys of the config, by section, that change what is measured after the scan."""
+    tally: Callable[[Iterable[Sample]], Counter[str]]
+    """What is counted beside rows: what became of refined texts, or of the pictures of documents."""
+    tallied: str
+    verdicts: Callable[[set[str]], list[tuple[str, str]]]
+    """(name, words for people) of what was counted of it, in the order of a table."""
+    specials: Callable[[Any], dict[str, bool]]
+    """Rules whose section alone does not tell whether they are on."""
+    piece_measures: Mapping[str, Measure] = field(default_factory=dict)
+    """Of pictures and texts inside a row, where they are no columns of the ledger."""
+    is_document: bool = False
+    """Whether a sample is a document: its texts are pieces of its JSON, and it has no `.txt`."""
+
+    @property
+    def rules(self) -> list[RuleSpec]:
+        return [*self.report.rules, *self.piece_rules]
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        return {**self.piece_measures, **self.report.measures}
+
+
+def _caption_specials(cfg: CaptionConfig) -> dict[str, bool]:
+    return {
+        "image_animated": cfg.image.enabled and not cfg.image.allow_animated,
+        "caption_missing": cfg.caption.enabled,
+        "caption_language": cfg.language.enabled and bool(cfg.language.allowed),
+        "image_known": bool(cfg.against.runs),
+        "image_duplicate": cfg.duplicates.enabled,
+        "image_near_duplicate": cfg.near_duplicates.enabled,
+    }
+
+
+def _recaption_verdicts(found: set[str]) -> list[tuple[str, str]]:
+    turned = [spec.rule for spec in RECAPTION_RULES if spec.rule in found]
+    return [("accepted", "accepted"), ("text", "  become the text"), *((rule, rule) for rule in turned)]
+
+
+def _picture_verdicts(found: set[str]) -> list[tuple[str, str]]:
+    order = ["kept", *(f"dropped {spec.rule}" for spec in web_rules.PICTURE_RULES)]
+    return [(name, name) for name in [*(one for one in order if one in found), *sorted(found - set(order))]]
+
+
+def _web_specials(cfg: WebConfig) -> dict[str, bool]:
+    return {"image_animated": cfg.picture.enabled and not cfg.picture.allow_animated}
+
+
+KINDS: dict[str, Kind] = {
+    "caption": Kind(
+        "caption",
+        CaptionConfig,
+        caption_rules.REPORT,
+        RECAPTION_RULES,
+        caption_pairs.decide_again,
+        caption_pairs.scan_reads,
+        {},
+        tally_recaptions,
+        "refined texts",
+        _recaption_verdicts,
+        _caption_specials,
+    ),
+    "interleaved_web": Kind(
+        "interleaved_web",
+        WebConfig,
+        web_rules.REPORT,
+        web_rules.PICTURE_RULES,
+        web_documents.decide_again,
+        web_documents.scan_reads,
+        {"decode": frozenset(DecodeRules.model_fields), "picture": frozenset({"enabled", "max_pixel_count"})},
+        web_documents.tally_pictures,
+        "pictures",
+        _picture_verdicts,
+        _web_specials,
+        web_rules.PICTURE_MEASURES,
+        is_document=True,
+    ),
+}
+
+
+def kind_named(name: str) -> Kind:
+    """Raises ConfigError for a pipeline that this version does not know."""
+    if name not in KINDS:
+        raise ConfigError(f"pipeline: expected one of {' '.join(KINDS)}, found {name!r}")
+    return KINDS[name]
+
+
+def kind_of(cfg: Config) -> Kind:
+    return next(kind for kind in KINDS.values() if isinstance(cfg, kind.config))
+
+
+def captions_only(cfg: Config, what: str) -> CaptionConfig:
+    """`cfg` where it is one of captions. Raises ConfigError: `what` knows no other pipeline."""
+    if not isinstance(cfg, CaptionConfig):
+        raise ConfigError(f"{what}: expected the pipeline caption, found {kind_of(cfg).name}")
+    return cfg

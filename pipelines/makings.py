@@ -1,0 +1,102 @@
+"""How a run of each pipeline is made: what lists its units, builds its graph, and adds up what it counts.
+
+Apart from pipelines/kinds.py because it imports Beam.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apache_beam.pvalue import PCollection
+from msgspec.structs import replace
+
+from configs.schema.caption import CaptionConfig
+from configs.schema.web import WebConfig, decoding_rules
+from pipelines import caption, interleaved_web
+from pipelines.against import run_fingerprints
+from pipelines.recaption_sums import sum_recaptions
+from transforms.beam.count_concepts import CONCEPTS, MATCHES
+from transforms.beam.verbs import Rows, Site
+from transforms.concept_fates import LIMIT
+from transforms.reading import ARCHIVES, limit_units, list_units
+from transforms.records import Unit
+from transforms.web_documents import sum_pictures
+from transforms.web_rows import count_pages
+
+Counts = Iterable[Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Making:
+    build: Callable[[PCollection, Any, Site, int], Rows]
+    list_units: Callable[[Sequence[str], Any], list[Unit]]
+    limit_units: Callable[[list[Unit], int, Any, str], list[Unit]]
+    """(units, rows, config, staging folder)."""
+    stages: Callable[[Any], list[str]]
+    """Folders of sidecars in the order in which a run fills them."""
+    fingerprints: Callable[[Any], list[Any]]
+    """What a finished output is known by beside code, config and inputs: weights, vocabulary, other runs."""
+    check_models: Callable[[Any], None]
+    """Raises ModelError where this machine cannot run what the config asks for."""
+    sum_counted: Callable[[Counts, Counts, Any], dict[str, Any]]
+    """The manifest's counts beside rows, from what the units counted of their pieces and of their records."""
+
+
+def caption_stages(cfg: CaptionConfig) -> list[str]:
+    balance = [MATCHES, CONCEPTS, *([LIMIT] if cfg.concepts.target else [])]
+    scored, asked = ["clip"] * cfg.relevance.enabled, ["recaption", "recaption_check"] * cfg.recaption.enabled
+    return ["scan", *scored, *(balance if cfg.concepts.enabled else []), *asked, "kept"]
+
+
+def caption_fingerprints(cfg: CaptionConfig) -> list[Any]:
+    return [caption.models_fingerprint(cfg), caption.concepts_fingerprint(cfg), run_fingerprints(cfg.against.runs)]
+
+
+def sum_caption(pieces: Counts, records: Counts, cfg: CaptionConfig) -> dict[str, Any]:
+    return {"recaption": sum_recaptions(pieces, cfg.recaption.captioner)} if cfg.recaption.enabled else {}
+
+
+def limit_archives(units: list[Unit], limit: int, cfg: WebConfig, staging: str) -> list[Unit]:
+    """The first `limit` pages; the pictures of all archives stay, because any page may mean them."""
+    cut = []
+    for unit in units:
+        cut.append(replace(unit, limit=limit))
+        limit -= count_pages(unit, cfg.read, staging, limit) if limit else 0
+    return cut
+
+
+def sum_web(pieces: Counts, records: Counts, cfg: WebConfig) -> dict[str, Any]:
+    """`records` of the archives by what they are, and `pictures` that pages name by what became of them."""
+    return {"records": _sum(records), "pictures": sum_pictures(_sum(pieces))}
+
+
+def _sum(parts: Counts) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for part in parts:
+        found.update(part)
+    return dict(sorted(found.items()))
+
+
+MAKINGS: dict[str, Making] = {
+    "caption": Making(
+        caption.build,
+        lambda inputs, cfg: list_units(list(inputs), cfg.read),
+        lambda units, limit, cfg, staging: limit_units(units, limit, cfg.read, staging),
+        caption_stages,
+        caption_fingerprints,
+        caption.check_models,
+        sum_caption,
+    ),
+    "interleaved_web": Making(
+        interleaved_web.build,
+        lambda inputs, cfg: list_units(list(inputs), decoding_rules(cfg), kinds=ARCHIVES),
+        limit_archives,
+        lambda cfg: ["scan", "look", "kept"],
+        lambda cfg: [],
+        lambda cfg: None,
+        sum_web,
+    ),
+}

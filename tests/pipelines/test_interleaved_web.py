@@ -1,0 +1,210 @@
+"""The interleaved web pipeline from archives to shards: fates, the form of a document, and the laws."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+pytest.importorskip("apache_beam")
+
+from configs.schema.web import WebConfig
+from pipelines.cli import main
+from pipelines.ledger import samples_by_unit
+from pipelines.what_if import override
+from tests.pipelines.damage import forge, problems, read_samples
+from tests.pipelines.web_pool import SITE, write_web_pool
+from tests.pipelines.whole_runs import run_apart, run_killed, shards_of, standing, unfinished
+from tests.transforms.real_pages import DATA
+from transforms.records import Picture, Sample, Span, Text, pictures
+from transforms.web_documents import decide_again
+
+pytestmark = pytest.mark.beam
+
+CFG = WebConfig()
+FEW = ("--set", "output.samples_per_shard=3", "--set", "output.max_failure_rate=0.2")
+real_data = pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data")
+
+
+def line(inputs: list[str], output: Path, *more: str) -> list[str]:
+    return ["run", "interleaved_web", "--input", *inputs, "--output", str(output), *FEW, *more]
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory) -> list[str]:
+    return write_web_pool(tmp_path_factory.mktemp("archives"))
+
+
+@pytest.fixture(scope="module")
+def finished(pool, tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("web")
+    assert main(line(pool, output)) == 0
+    assert unfinished(output) == []
+    return output
+
+
+@pytest.fixture(scope="module")
+def rows(finished) -> dict[str, Sample]:
+    return {row.sample.key: row.sample for row in samples_by_unit(str(finished))}
+
+
+def row(rows: dict[str, Sample], name: str) -> Sample:
+    return rows[f"http___site_example_{name.replace('.', '_')}"]
+
+
+def fate_of(picture: Picture) -> str:
+    if picture.failure:
+        return picture.failure.error
+    return picture.drop.rule if picture.drop else "kept"
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "told"),
+    [
+        ("good.html", "", ["kept"]),
+        ("moved.html", "", ["kept"]),
+        ("based.html", "", ["kept"]),
+        ("lazy.html", "", ["kept"]),
+        ("inline.html", "", ["kept"]),
+        ("broken.html", "", ["PictureTruncated", "kept"]),
+        ("circle.html", "document_without_pictures", ["picture_redirect_loop"]),
+        ("absent.html", "document_without_pictures", ["picture_unresolved"]),
+        ("small.html", "document_without_pictures", ["image_too_small"]),
+        ("short.html", "document_too_short", ["kept"]),
+    ],
+)
+def test_a_page_and_its_pictures_have_their_fates(rows, name, rule, told):
+    sample = row(rows, name)
+    assert (sample.drop.rule if sample.drop else "", [fate_of(one) for one in pictures(sample)]) == (rule, told)
+
+
+def test_a_picture_is_found_in_another_archive_behind_redirects(rows):
+    (found,) = pictures(row(rows, "moved.html"))
+    assert isinstance(found.source, Span)
+    assert (Path(found.source.uri).name, found.source.member) == ("b.warc.gz", f"{SITE}/new.jpg")
+    assert found.url == f"{SITE}/old.jpg"
+
+
+def test_every_record_and_every_picture_is_accounted_for(finished, rows):
+    counts = json.loads((finished / "manifest.json").read_text())["counts"]
+    assert counts["records"] == {"pages": 11, "pictures": 5, "redirects": 4, "refused": 1}
+    assert (counts["read"], counts["failed"]) == (12, {"WarcTruncated": 1})
+    told = counts["pictures"]
+    assert told["read"] == told["kept"] + sum(told["dropped"].values()) + sum(told["failed"].values()) == 12
+    assert told["dropped"]["with_document"] == 1
+
+
+def test_a_page_captured_twice_is_two_rows(rows):
+    assert rows["http___site_example_good_html~2"].alive
+
+
+def test_a_document_is_its_pieces_in_order(finished):
+    members = dict(read_samples(finished / "shards/000000.tar")[0])
+    assert list(members) == ["http___site_example_good_html.jpg", "http___site_example_good_html.json"]
+    record = json.loads(members["http___site_example_good_html.json"])
+    assert [one.get("role", "picture") for one in record["beamsift"]["pieces"]] == ["paragraph", "picture", "paragraph"]
+    assert (record["url"], record["title"]) == (f"{SITE}/good.html", "good.html")
+    assert record["beamsift"]["pieces"][1]["meta"]["alt"] == "boats"
+
+
+def test_verify_finds_nothing_and_lint_neither(finished):
+    assert problems(finished) == {}
+    assert main(["lint", str(finished / "shards/*.tar")]) == 0
+
+
+def test_verify_finds_a_text_that_was_changed(finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    samples = read_samples(copy / "shards/000001.tar")
+    name, data = samples[0][-1]
+    samples[0][-1] = (name, data.replace(b"harbour", b"airport"))
+    forge(copy, samples)
+    assert [key for key in problems(copy) if key == "samples hold what the ledger says"]
+
+
+def test_what_if_is_what_another_run_makes(pool, finished, rows, tmp_path, capsys):
+    other = ["picture.min_short_side=50", "picture.min_pixel_count=1", "document.min_characters=10"]
+    sets = [word for one in other for word in ("--set", one)]
+    assert main(["what-if", str(finished), *sets]) == 0
+    told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "│ kept │ │ 7 │ 9 │ +2 │" in told and "│ dropped image_too_small │ 1 │ 0 │ -1 │" in told
+    assert main(line(pool, tmp_path, *sets)) == 0
+    again = decide_again(list(rows.values()), [0] * len(rows), override(CFG, other))
+    made = [row.sample for row in samples_by_unit(str(tmp_path))]
+    assert [replace(one, pieces=()) for one in again] == [replace(one, pieces=()) for one in made]
+    assert [[p.drop for p in one.pieces] for one in again] == [[p.drop for p in one.pieces] for one in made]
+
+
+def test_what_if_refuses_what_needs_the_archives(finished, capsys):
+    assert main(["what-if", str(finished), "--set", "read.max_redirects=1"]) == 2
+    assert main(["what-if", str(finished), "--set", "decode.decode_seconds=1"]) == 2
+
+
+def test_why_tells_of_each_picture(finished, capsys):
+    assert main(["why", str(finished), f"{SITE}/broken.html"]) == 0
+    told = "".join(capsys.readouterr().out.split())
+    assert "failedPictureTruncated:" in told and "membershttp___site_example_broken_html.jpg" in told
+
+
+def test_the_same_bytes_from_two_workers_in_another_order(pool, finished, tmp_path):
+    ended = run_apart(line(pool[::-1], tmp_path, "--direct_num_workers=2"))
+    assert ended.returncode == 0, ended.stderr
+    assert shards_of(tmp_path) == shards_of(finished)
+
+
+def test_every_bundle_twice(pool, finished, tmp_path):
+    assert main(line(pool, tmp_path, "--direct_runner_bundle_repeat=2")) == 0
+    assert shards_of(tmp_path) == shards_of(finished)
+
+
+@pytest.mark.parametrize("target", ["transforms.beam.look:create_sidecar", "pipelines.run:make_manifest"])
+def test_killed_and_resumed_by_the_same_command(pool, finished, tmp_path, target):
+    run_killed(target, 1, line(pool, tmp_path))
+    assert not (tmp_path / "manifest.json").exists()
+    before = standing(tmp_path, "work/scan", "work/web_index")
+    assert before and main(line(pool, tmp_path)) == 0
+    assert standing(tmp_path, "work/scan", "work/web_index") == before
+    assert shards_of(tmp_path) == shards_of(finished)
+
+
+def test_a_limit_counts_pages_and_leaves_the_pictures_of_all_archives(pool, tmp_path):
+    assert main(line(pool, tmp_path, "--limit", "2")) == 0
+    counts = json.loads((tmp_path / "manifest.json").read_text())["counts"]
+    assert (counts["read"], counts["kept"], counts["pictures"]["kept"]) == (2, 2, 2)
+
+
+def test_plan_and_against_say_that_they_know_captions_only(pool, finished, tmp_path, capsys):
+    assert main(["plan", *line(pool, tmp_path)[1:]]) == 2
+    assert main(line(pool, tmp_path, "--against", str(finished))) == 2
+    assert capsys.readouterr().err.count("expected the pipeline caption, found interleaved_web") == 2
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("real")
+    assert main(["run", "interleaved_web", "--input", str(DATA / "pages.warc.gz"), "--output", str(output)]) == 0
+    return output
+
+
+@real_data
+@pytest.mark.real_data
+def test_every_page_of_the_real_archive_is_accounted_for(real):
+    listed = [json.loads(one)["url"] for one in (DATA / "pages.jsonl").read_text().splitlines()]
+    assert sorted(one.sample.source_key for one in samples_by_unit(str(real))) == sorted(listed)
+    counts = json.loads((real / "manifest.json").read_text())["counts"]
+    ignored = {"ignored: image/svg+xml": 1, "ignored: text/css": 25, "ignored: warcinfo": 1}
+    assert counts["records"] == {**ignored, "pages": 73, "pictures": 140}
+    assert counts["kept"] + sum(counts["dropped"].values()) == 73
+    assert counts["pictures"]["dropped"]["picture_unresolved"] <= 8
+    assert problems(real) == {}
+
+
+@real_data
+@pytest.mark.real_data
+def test_a_chapter_of_the_handbook_keeps_its_figure_between_its_paragraphs(real):
+    rows = {one.sample.source_key: one.sample for one in samples_by_unit(str(real))}
+    pieces = rows["http://handbook.example/en-US/sect.release-lifecycle.html"].pieces
+    kept = [i for i, piece in enumerate(pieces) if isinstance(piece, Picture) and fate_of(piece) == "kept"]
+    assert len(kept) == 3
+    assert all(isinstance(pieces[i + side], Text) for i in kept for side in (-1, 1))

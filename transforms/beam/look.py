@@ -1,0 +1,74 @@
+"""Look: opens each picture that a rule could still keep once, and keeps what is measured on it in a sidecar.
+
+A Visit asks a model about rows; a Look measures pictures one by one, and holds one at a time. A picture that cannot be
+read fails alone: its document stays. One picture at several places of a unit is opened once.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import apache_beam as beam
+import msgspec
+
+from transforms.beam.verbs import Labelled, Rows, Site, open_site
+from transforms.fingerprints import fingerprint
+from transforms.materialise import SpanReader
+from transforms.picture_looks import Looked, apply_looks, look_at, wanted_pictures
+from transforms.records import Picture
+from transforms.rows import Fold, Join, RowsRef, rows_of, sidecar_uri, staging_folder, with_sidecar
+from transforms.sidecars import Clock, SidecarWriter, create_sidecar, read_totals
+
+NAME = "look"
+REMEMBERED = 4096
+"""Pictures of a unit whose measures are held, some 700 bytes each: icons and logos stand on every page of a site."""
+
+
+@dataclass(frozen=True)
+class Look(Labelled):
+    """`measure` makes a measured picture of one and its bytes; `reads` is the config it depends on."""
+
+    measure: Callable[[Picture, bytes], Picture]
+    reads: Any
+
+    def extend(self, rows: Rows) -> Rows:
+        looking = beam.ParDo(LookUnit(self, rows.site, rows.fold)).with_output_types(RowsRef)
+        return replace(rows, refs=rows.refs | self.label >> looking, fold=(*rows.fold, Join(NAME, apply_looks)))
+
+
+class LookUnit(beam.DoFn):
+    def __init__(self, look: Look, site: Site, fold: Fold) -> None:
+        self._look, self._site, self._fold = look, site, fold
+
+    def process(self, ref: RowsRef) -> Iterator[RowsRef]:
+        storage = open_site(self._site)
+        wanted = {s.position: list(wanted_pictures(s)) for s in rows_of(ref, self._fold, storage)}
+        sources = [(position, index, p.source) for position, found in wanted.items() for index, p in found]
+        made_by = fingerprint(ref.made_by, self._look.reads, sources)
+        uri = sidecar_uri(self._site.output, NAME, ref.unit)
+        if read_totals(storage, uri, made_by) is None:
+            with create_sidecar(storage, uri, made_by) as sidecar:
+                self._look_into(sidecar, wanted)
+        yield with_sidecar(ref, NAME, uri, made_by)
+
+    def _look_into(self, sidecar: SidecarWriter, wanted: dict[int, list[tuple[int, Picture]]]) -> None:
+        clock, known = Clock(), OrderedDict[bytes, Looked]()
+        with SpanReader(staging_folder(self._site.output)) as spans:
+            spans.expect(picture.source for found in wanted.values() for _, picture in found)
+            for position, found in wanted.items():
+                told = [(index, self._look_once(picture, spans, known)) for index, picture in found]
+                if told:
+                    sidecar.append(msgspec.msgpack.encode((position, told)))
+        sidecar.totals = clock.seconds()
+
+    def _look_once(self, picture: Picture, spans: SpanReader, known: OrderedDict[bytes, Looked]) -> Looked:
+        key = msgspec.msgpack.encode(picture.source)
+        if key not in known:
+            while len(known) >= REMEMBERED:
+                known.popitem(last=False)
+            known[key] = look_at(picture, spans, self._look.measure)
+        known.move_to_end(key)
+        return known[key]
