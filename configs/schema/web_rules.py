@@ -71,22 +71,25 @@ class AdvertRules(Strict):
     list_weight: float = Field(2.0, ge=0)
     """The address of the picture or of its link is on a list."""
     name_weight: float = Field(2.0, ge=0)
-    """A class or id of the picture or the two elements around it has an `advert_words` word, whole."""
+    """A class or id of the picture or the two elements around it has one of `advert_words`, whole."""
     label_weight: float = Field(2.0, ge=0)
     """Its alt text or title is nothing but a label for adverts ("Advertisement", "Anzeige", "广告")."""
     url_weight: float = Field(1.0, ge=0)
     """The path of its address has such a word, or its host begins with one."""
+    banner_weight: float = Field(1.0, ge=0)
+    """Class, id or address have one of `banner_words`, which pages use for their own headers as well."""
     size_weight: float = Field(1.0, ge=0)
-    """It is as large, stated or real, as a standard banner."""
+    """It is as large, stated, real or by its address, as a standard banner."""
     link_weight: float = Field(1.0, ge=0)
-    """It links to another site through a known ad redirect."""
+    """It links to another site through an ad server, an affiliate network or a counter of clicks."""
     end_weight: float = Field(0.5, ge=0)
     """It stands at the end of the document. Weak, because articles end with pictures as well."""
     advert_words: tuple[str, ...] = (
-        "ad", "ads", "adv", "advert", "adverts", "advertisement", "advertisements", "advertising", "adsense", "adbox",
-        "adslot", "adunit", "adsbygoogle", "banner", "dfp", "promo", "promoted", "sponsor", "sponsored", "sponsors",
-        "taboola", "outbrain",
+        "ad", "ads", "advert", "adverts", "advertisement", "advertisements", "advertising", "adsense", "adserver",
+        "adbox", "adslot", "adunit", "adsbygoogle", "dfp", "promoted", "sponsor", "sponsored", "sponsors", "taboola",
+        "outbrain",
     )  # fmt: skip
+    banner_words: tuple[str, ...] = ("banner", "banners", "promo", "promotion", "affiliate", "affiliates")
     size_tolerance: int = Field(2, ge=0)
     """Pixels that a side may differ from a standard banner's, as a border adds them."""
     end_share: float = Field(0.9, ge=0, le=1)
