@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from transforms.records import Drop, Picture, Text
+from transforms.records import Drop, Picture, Sample, Text
 
 
-def check_below(piece: Picture | Text, measure: str, limit: float, rule: str) -> Drop | None:
+def check_below(piece: Picture | Text | Sample, measure: str, limit: float, rule: str) -> Drop | None:
     """Drop a piece whose measure is below the limit."""
     value = piece.measures.get(measure)
     return Drop(rule, value, limit) if isinstance(value, (int, float)) and value < limit else None
 
 
-def check_above(piece: Picture | Text, measure: str, limit: float, rule: str) -> Drop | None:
+def check_above(piece: Picture | Text | Sample, measure: str, limit: float, rule: str) -> Drop | None:
     """Drop a piece whose measure is above the limit."""
     value = piece.measures.get(measure)
     return Drop(rule, value, limit) if isinstance(value, (int, float)) and value > limit else None

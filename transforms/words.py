@@ -35,3 +35,8 @@ def split_words(text: str) -> list[str]:
 
 def count_words(text: str) -> int:
     return len(split_words(text))
+
+
+def unspaced_share(text: str) -> float:
+    """Share of the characters, 0..1, that belong to scripts written without spaces between words."""
+    return 0.0 if not text or text.isascii() else len(_UNSPACED.findall(text)) / len(text)

@@ -143,10 +143,13 @@ class AlbumRules(Strict):
     """Dense pictures and sparse text: photo albums (GLM-4.1V), and the other end."""
 
     enabled: bool = True
-    max_pictures_per_word: float = Field(0.1, gt=0)
-    """NeMo Curator's documentation: 0.001 to 0.1."""
-    min_pictures_per_word: float = Field(0.0, ge=0)
-    """Off: GLM-4.1V drops dense pictures only. A long article with one picture is below NeMo Curator's 0.001."""
+    min_words_per_picture: float = Field(10.0, ge=0)
+    """Words of the document over pictures that stay; below it an album. NeMo Curator: at most 0.1 pictures a word."""
+    max_words_per_picture: float = Field(0.0, ge=0)
+    """0: off, because GLM-4.1V drops dense pictures only. NeMo Curator: at least 0.001 pictures a word, which is 1,000;
+    a long article with one picture is above."""
+    require_picture: bool = True
+    """Whether a document without a picture that stays goes; it is text, which other pipelines bring."""
 
 
 class TextDuplicateRules(Strict):
