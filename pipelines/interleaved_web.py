@@ -1,9 +1,10 @@
 """Interleaved web pages (GLM-4.1V-Thinking, section 3.1).
 
-From web archives, pages as texts and pictures in reading order. Navigation, headers, advertisements and what else is no
-content go first; the pictures a page names are found among the records of all archives. Then pictures: those of too
-low a resolution, of odd shapes, of a solid colour leave their documents. Last documents: those that are left with
-next to no text, with no picture, or with too many.
+From web archives, pages as texts and pictures in reading order. Navigation, headers and what else is no content go
+first; the pictures a page names are found among the records of all archives. Then pictures leave their documents: the
+small, long, blurred and empty, what only decorates or counts visits, what too many documents share or one shows
+twice, QR codes and advertisements. Last documents go: texts of poor quality, and albums of dense pictures and sparse
+text.
 
 The order of the steps is this file; the numbers are configs/schema/web.py; the rules are transforms/.
 Left out on purpose: all input and output (pipelines/run.py).
@@ -12,25 +13,68 @@ Left out on purpose: all input and output (pipelines/run.py).
 from __future__ import annotations
 
 from functools import partial
+from importlib.util import find_spec
 
 from apache_beam.pvalue import PCollection
 
+from classifiers.errors import ModelError
+from configs.schema.strict import ConfigError
 from configs.schema.web import WebConfig
 from transforms.beam.look import Look
 from transforms.beam.match import Match
 from transforms.beam.resolve_pictures import ResolvePictures
 from transforms.beam.scan_archives import ScanArchives
 from transforms.beam.verbs import Keep, Rows, Site
+from transforms.fingerprints import fingerprint
+from transforms.repeated_pictures import SharedPictures
 from transforms.unique_keys import UniqueKeys
-from transforms.web_documents import look_reads, mark_document, mark_found, mark_sound, measures_pictures, scan_reads
+from transforms.web_documents import (
+    look_reads,
+    mark_clean,
+    mark_document,
+    mark_found,
+    mark_single,
+    mark_sound,
+    measures_pictures,
+    page_signs,
+    scan_reads,
+)
+from transforms.web_rows import read_text
 
 
 def build(units: PCollection, cfg: WebConfig, site: Site, buckets: int) -> Rows:
     """Rows of the pool, a page each, marked with their fates."""
-    rows = Rows(units | "Scan" >> ScanArchives(cfg, scan_reads(cfg), site), site)
+    words, lists = lists_fingerprints(cfg)
+    rows = Rows(units | "Scan" >> ScanArchives(cfg, [scan_reads(cfg), words], site), site)
     rows = rows | "UniqueKeys" >> Match(UniqueKeys(), buckets)
     rows = rows | "Resolve" >> ResolvePictures(cfg.read, buckets)
-    rows = rows | "Look" >> Look(measures_pictures(cfg), look_reads(cfg))
+    rows = rows | "Look" >> Look(measures_pictures(cfg), page_signs(cfg).measure, [look_reads(cfg), lists])
+    rows = rows | "SharedPictures" >> Match(SharedPictures(), buckets)
     rows = rows | "KeepFound" >> Keep(partial(mark_found, cfg=cfg))
     rows = rows | "KeepSound" >> Keep(partial(mark_sound, cfg=cfg))
+    rows = rows | "KeepSingle" >> Keep(partial(mark_single, cfg=cfg))
+    rows = rows | "KeepClean" >> Keep(partial(mark_clean, cfg=cfg))
     return rows | "KeepDocuments" >> Keep(partial(mark_document, cfg=cfg))
+
+
+def lists_fingerprints(cfg: WebConfig) -> list[str]:
+    """Of the user's list of words, and of the lists of adverts, by content; empty where there are none.
+
+    Raises ConfigError for one that cannot be read, before anything else is.
+    """
+    return [_content(tuple(filter(None, [cfg.safety.words]))), _content(cfg.adverts.lists)]
+
+
+def _content(uris: tuple[str, ...]) -> str:
+    try:
+        return fingerprint([read_text(uri) for uri in uris]) if uris else ""
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"expected readable lists in UTF-8, found {error}") from error
+
+
+def check_installed(cfg: WebConfig) -> None:
+    """Raises ModelError where a package is missing that only some rules need."""
+    needed = {"zxingcpp": cfg.codes.enabled, "adblock": bool(cfg.adverts.lists)}
+    for name in [name for name, asked in needed.items() if asked and find_spec(name) is None]:
+        rule = "codes.enabled=false" if name == "zxingcpp" else "adverts.lists=[]"
+        raise ModelError(f"expected the package {name}, found none: pip install 'beamsift[web]', or --set {rule}")

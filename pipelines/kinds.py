@@ -12,7 +12,7 @@ from typing import Any
 
 from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError
-from configs.schema.web import DecodeRules, WebConfig
+from configs.schema.web import WebConfig
 from pipelines import caption_rules, web_rules
 from pipelines.recaption_rules import RECAPTION_RULES
 from pipelines.report_spec import ReportSpec, RuleSpec
@@ -82,7 +82,14 @@ def _picture_verdicts(found: set[str]) -> list[tuple[str, str]]:
 
 
 def _web_specials(cfg: WebConfig) -> dict[str, bool]:
-    return {"image_animated": cfg.picture.enabled and not cfg.picture.allow_animated}
+    return {
+        "image_animated": cfg.content.enabled and not cfg.content.allow_animated,
+        "document_language": cfg.text.enabled and bool(cfg.text.languages),
+        "document_without_pictures": cfg.album.enabled and cfg.album.require_picture,
+        "document_few_pictures": cfg.album.enabled and cfg.album.max_words_per_picture > 0,
+        "document_unsafe_words": bool(cfg.safety.words),
+        "document_unsafe_share": bool(cfg.safety.words),
+    }
 
 
 KINDS: dict[str, Kind] = {
@@ -106,7 +113,7 @@ KINDS: dict[str, Kind] = {
         web_rules.PICTURE_RULES,
         web_documents.decide_again,
         web_documents.scan_reads,
-        {"decode": frozenset(DecodeRules.model_fields), "picture": frozenset({"enabled", "max_pixel_count"})},
+        web_documents.LOOK_KEYS,
         web_documents.tally_pictures,
         "pictures",
         _picture_verdicts,

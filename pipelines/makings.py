@@ -95,8 +95,8 @@ MAKINGS: dict[str, Making] = {
         lambda inputs, cfg: list_units(list(inputs), decoding_rules(cfg), kinds=ARCHIVES),
         limit_archives,
         lambda cfg: ["scan", "look", "kept"],
-        lambda cfg: [],
-        lambda cfg: None,
+        interleaved_web.lists_fingerprints,
+        interleaved_web.check_installed,
         sum_web,
     ),
 }

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from transforms.materialise import SpanReader, materialise
-from transforms.records import Failure, Picture, Recipe, Sample
+from transforms.records import Failure, Measures, Picture, Recipe, Sample
 from transforms.storage import StoreUnavailable
 from transforms.web_resources import open_reference
 
@@ -31,7 +31,10 @@ def wanted_pictures(sample: Sample) -> Iterator[tuple[int, Picture]]:
 
 
 def look_at(picture: Picture, spans: SpanReader, measure: Callable[[Picture, bytes], Picture]) -> Looked:
-    """Raises OSError where the bytes that an archive held are gone: then the input changed, and the run stops."""
+    """A picture opened, of which what its page says is not looked at.
+
+    Raises OSError where the bytes that an archive held are gone: then the input changed, and the run stops.
+    """
     bare = replace(picture, measures={})
     try:
         bare = measure(bare, materialise(picture.source, spans))
@@ -49,8 +52,18 @@ def apply_looks(sample: Sample, answers: Sequence[tuple[int, Looked]]) -> Sample
     pieces = list(sample.pieces)
     for index, told in answers:
         piece = pieces[index]
-        assert isinstance(piece, Picture)
-        found = dict(zip(LOOKED, told, strict=True))
-        failure = msgspec.convert(found.pop("failure"), Failure | None)
-        pieces[index] = replace(piece, **found | {"measures": piece.measures | found["measures"]}, failure=failure)
+        if isinstance(piece, Picture):
+            pieces[index] = with_look(piece, told)
     return replace(sample, pieces=tuple(pieces))
+
+
+def with_look(picture: Picture, told: Looked) -> Picture:
+    found = dict(zip(LOOKED, told, strict=True))
+    failure = msgspec.convert(found.pop("failure"), Failure | None)
+    return replace(picture, **found | {"measures": picture.measures | found["measures"]}, failure=failure)
+
+
+def with_signs(told: Looked, signs: Measures) -> Looked:
+    """`told` with further measures."""
+    index = LOOKED.index("measures")
+    return [*told[:index], told[index] | signs, *told[index + 1 :]]

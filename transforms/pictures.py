@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from transforms.perceptual_hash import hash_likeness, measure_look
 from transforms.picture_decoding import Pixels, check_size, decode_here, decode_jpeg
 from transforms.picture_headers import Header, PictureError, read_header, sniff_format
 from transforms.picture_suspicion import MANY_PIXELS, suspicion
-from transforms.records import Failure, Picture, Piece, Recipe, Span
+from transforms.records import Failure, Measures, Picture, Piece, Recipe, Span
 
 __all__ = [
     "Header",
@@ -84,9 +85,12 @@ def measure_pictures(batch: list[Loaded], image: ImageRules, read: ReadRules, li
     return [item if item.sample.failure else _measure_item(item, wanted) for item in batch]
 
 
-def measure_alone(picture: Picture, data: bytes, image: ImageRules, read: ReadRules) -> Picture:
-    """One picture with all that is measured of it, the perceptual hash too; its failure where it cannot be judged."""
-    return _measure_picture(picture, data, _Wanted(image, read, likeness=True))[0]
+def measure_alone(
+    picture: Picture, data: bytes, image: ImageRules, read: ReadRules, more: Callable[[Pixels], Measures]
+) -> Picture:
+    """One picture with all that is measured of it, the perceptual hash and `more` too; its failure where it cannot be
+    judged."""
+    return _measure_picture(picture, data, _Wanted(image, read, likeness=True, more=more))[0]
 
 
 class _Wanted(NamedTuple):
@@ -94,6 +98,8 @@ class _Wanted(NamedTuple):
     read: ReadRules
     likeness: bool
     """Whether the perceptual hash is wanted too."""
+    more: Callable[[Pixels], Measures] | None = None
+    """What else of the pixels is measured."""
 
 
 def _measure_item(item: Loaded, wanted: _Wanted) -> Loaded:
@@ -112,7 +118,7 @@ def _measure_picture(
     picture: Picture, data: bytes | memoryview | None, wanted: _Wanted
 ) -> tuple[Picture, Pixels | None]:
     """What could be measured before a failure stays with the picture."""
-    (image, read, likeness), pixels = wanted, None
+    (image, read, likeness, more), pixels = wanted, None
     try:
         data = _check_bytes(data, read.max_picture_bytes)
         picture = replace(picture, sha256=hashlib.sha256(data).digest())
@@ -126,6 +132,8 @@ def _measure_picture(
             # Here and not in a step of its own: the pixels of a large picture are not passed on.
             if likeness:
                 picture = replace(picture, likeness=hash_likeness(pixels), look=measure_look(pixels))
+            if more is not None:
+                picture = replace(picture, measures=picture.measures | more(pixels))
     except PictureError as error:
         return replace(picture, failure=Failure(error.error, str(error), _place(picture.source))), None
     # A batch of 64 pictures at the pixel limit would hold 17 GB.

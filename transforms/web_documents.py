@@ -14,32 +14,52 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from configs.schema.caption import ImageRules
-from configs.schema.web import DocumentRules, WebConfig, decoding_rules
+from configs.schema.web import WebConfig, decoding_rules, image_rules
+from transforms.adverts import check_advert
 from transforms.fates import forget_fate, mark_pictures, mark_sample
 from transforms.image_quality import check_image
+from transforms.picture_signs import PageSigns, measure_pixels
 from transforms.pictures import measure_alone
-from transforms.records import Drop, Picture, Sample, pictures, with_measures
+from transforms.qr_codes import check_codes
+from transforms.records import Drop, Picture, Sample, pictures
+from transforms.repeated_pictures import check_shared_picture, mark_repeated
+from transforms.web_pictures import check_web_picture
 from transforms.web_resources import check_resolved
+from transforms.web_texts import check_album, check_safety, check_text, mark_words_per_picture
 
-TOLD = frozenset({"pictures_kept"})
+TOLD = frozenset({"pictures_kept", "words_per_picture"})
 """Measures of a document that follow from its decisions."""
+LOOK_KEYS = {
+    "decode": frozenset({"max_decode_pixels", "decode_seconds", "decode_bytes"}),
+    "content": frozenset({"enabled", "max_pixel_count"}),
+    "codes": frozenset({"enabled", "max_pixels"}),
+    "picture": frozenset({"decoration_words", "tracker_words"}),
+    "adverts": frozenset({"lists", "advert_words", "banner_words", "size_tolerance"}),
+}
+"""Keys of the config, by section, that what is measured on an opened picture depends on."""
 
 
 def scan_reads(cfg: WebConfig) -> dict[str, Any]:
     """What of the config a scan depends on: a change of any other value leaves its sidecars good."""
-    return {"read": cfg.read.model_dump(), "page": cfg.page.model_dump()}
+    words = {"text": {"max_characters": cfg.text.max_characters}, "safety": {"words": cfg.safety.words}}
+    return {"read": cfg.read.model_dump(), "page": cfg.page.model_dump()} | words
 
 
 def look_reads(cfg: WebConfig) -> dict[str, Any]:
     """What of the config the second look at a picture depends on."""
-    most = cfg.picture.max_pixel_count if cfg.picture.enabled else None
-    return {"decode": cfg.decode.model_dump(), "picture": {"max_pixel_count": most}}
+    values = cfg.model_dump()
+    return {section: {key: values[section][key] for key in sorted(keys)} for section, keys in LOOK_KEYS.items()}
 
 
 def measures_pictures(cfg: WebConfig) -> partial[Picture]:
     """What is measured on a picture and its bytes."""
-    return partial(measure_alone, image=cfg.picture, read=decoding_rules(cfg))
+    more = partial(measure_pixels, codes=cfg.codes)
+    return partial(measure_alone, image=image_rules(cfg.content), read=decoding_rules(cfg), more=more)
+
+
+def page_signs(cfg: WebConfig) -> PageSigns:
+    """What is measured on an opened picture as its page shows it."""
+    return PageSigns(cfg.picture, cfg.adverts)
 
 
 def mark_found(sample: Sample, cfg: WebConfig) -> Sample:
@@ -54,42 +74,64 @@ def _check_found(picture: Picture, cfg: WebConfig) -> Drop | None:
 
 
 def mark_sound(sample: Sample, cfg: WebConfig) -> Sample:
-    """Pictures by size, shape and content."""
-    return mark_pictures(sample, partial(_check_sound, rules=cfg.picture))
+    """Pictures by size, shape, address, sharpness and content."""
+    return mark_pictures(sample, partial(_check_sound, cfg=cfg))
 
 
-def _check_sound(picture: Picture, rules: ImageRules) -> Drop | None:
-    return None if picture.failure else check_image(picture, rules)
+def _check_sound(picture: Picture, cfg: WebConfig) -> Drop | None:
+    if picture.failure:
+        return None
+    return check_web_picture(picture, cfg.picture) or check_image(picture, image_rules(cfg.content))
+
+
+def mark_single(sample: Sample, cfg: WebConfig) -> Sample:
+    """Pictures that too many documents share, then copies inside a document."""
+    if not sample.alive:
+        return sample
+    return mark_repeated(mark_pictures(sample, partial(_check_shared, cfg=cfg)), cfg.repeats)
+
+
+def _check_shared(picture: Picture, cfg: WebConfig) -> Drop | None:
+    return None if picture.failure else check_shared_picture(picture, cfg.repeats)
+
+
+def mark_clean(sample: Sample, cfg: WebConfig) -> Sample:
+    """QR codes and advertisements."""
+    return mark_pictures(sample, partial(_check_clean, cfg=cfg))
+
+
+def _check_clean(picture: Picture, cfg: WebConfig) -> Drop | None:
+    if picture.failure:
+        return None
+    return check_codes(picture, cfg.codes) or check_advert(picture, cfg.adverts)
 
 
 def mark_document(sample: Sample, cfg: WebConfig) -> Sample:
-    """The document, by what its pictures and texts have left of it."""
+    """The document by its text, and by what is left of its pictures."""
     if not sample.alive:
         return sample
-    sample = with_measures(sample, pictures_kept=sum(map(is_kept, pictures(sample))))
-    return mark_sample(sample, partial(check_document, rules=cfg.document))
+    return mark_sample(mark_words_per_picture(sample), partial(_check_document, cfg=cfg))
 
 
-def check_document(sample: Sample, rules: DocumentRules) -> Drop | None:
-    if not rules.enabled:
-        return None
-    characters, kept = int(sample.measures["characters"]), int(sample.measures["pictures_kept"])
-    if characters < rules.min_characters:
-        return Drop("document_too_short", characters, rules.min_characters)
-    if kept < rules.min_pictures:
-        return Drop("document_without_pictures", kept, rules.min_pictures)
-    return Drop("document_too_many_pictures", kept, rules.max_pictures) if kept > rules.max_pictures else None
+def _check_document(sample: Sample, cfg: WebConfig) -> Drop | None:
+    return check_text(sample, cfg.text) or check_safety(sample, cfg.safety) or check_album(sample, cfg.album)
 
 
-def is_kept(picture: Picture) -> bool:
-    return picture.drop is None and picture.failure is None
+MARKS = (mark_found, mark_sound, mark_single, mark_clean, mark_document)
+"""Every decision, in order."""
 
 
 def decide_again(
     samples: Sequence[Sample], units: Sequence[int], cfg: WebConfig, vocabulary: object = None
 ) -> list[Sample]:
     """The fates of measured rows under another config, by the same rules in the same order, without a picture."""
-    return [mark_document(mark_sound(mark_found(_forget(sample), cfg), cfg), cfg) for sample in samples]
+    return [_decide(_forget(sample), cfg) for sample in samples]
+
+
+def _decide(sample: Sample, cfg: WebConfig) -> Sample:
+    for mark in MARKS:
+        sample = mark(sample, cfg)
+    return sample
 
 
 def _forget(sample: Sample) -> Sample:

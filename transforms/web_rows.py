@@ -9,6 +9,7 @@ Left out on purpose: any rule (transforms/web_documents.py).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import msgspec
 
@@ -22,11 +23,15 @@ from transforms.picture_sources import LAZY, absolute_addresses, largest_first, 
 from transforms.raw_sample import clean_key
 from transforms.reading import fetched_unit, is_of_file, unreadable
 from transforms.records import Failure, Measures, Picture, Recipe, Sample, Text, Unit
+from transforms.storage import storage_for
 from transforms.warc_reader import Capture, Ignored, Redirect, Refused, Resource, read_warc
 from transforms.warc_reader import Page as Captured
 from transforms.web_resources import picture_reference
-from transforms.web_urls import base_of
+from transforms.web_texts import SafetyWords, document_text, measure_text
+from transforms.web_urls import base_of, resolve_url
 
+SAID = ("element", "alt", "title", "caption", "width", "height", "names")
+"""What of a picture its page says, as fields of its `meta`; beside them `link`, absolute where it can be made so."""
 _SETS = ("srcset", "original-set")
 """How attributes end that hold a list of addresses."""
 
@@ -75,23 +80,21 @@ def row_of(capture: Captured | Refused, position: int, unit: Unit, cfg: WebConfi
         place = f"{unit.uri}@{capture.span.start}-{capture.span.end}"
         return msgspec.structs.replace(row, failure=Failure("PageTooManyPieces", message, place))
     pieces = tuple(piece if isinstance(piece, Text) else picture_of(piece, page, capture, cfg) for piece in page.pieces)
-    measures = measure_page(page, text)
-    return msgspec.structs.replace(row, pieces=pieces, meta=format_meta(page, text, capture), measures=measures)
+    row = msgspec.structs.replace(row, pieces=pieces, meta=format_meta(page, text, capture))
+    return msgspec.structs.replace(row, measures=measure_page(page, text) | _measure_words(row, cfg))
 
 
 def picture_of(picture: PagePicture, page: Page, captured: Captured, cfg: WebConfig) -> Picture:
     """A picture at its place in a page, by reference."""
     limits = (cfg.read.max_picture_addresses, cfg.read.max_url_characters)
     stated = stated_addresses(picture)
-    addresses = absolute_addresses(stated, base_of(captured.url, page.metadata.base), limits)
+    base = base_of(captured.url, page.metadata.base)
+    addresses = absolute_addresses(stated, base, limits)
     source: Recipe = picture_reference(addresses, captured.date)
     if not addresses and (inline := next(filter(is_data_uri, stated), "")):
         source = data_uri_recipe(inline, captured.span)
-    measures: Measures = {"place": picture.share}
-    for name, side in (("stated_width", picture.width), ("stated_height", picture.height)):
-        measures |= {name: side} if side else {}
-    measures |= {"removed": picture.removed} if picture.removed else {}
-    said = {name: getattr(picture, name) for name in ("element", "alt", "title", "caption", "link", "names")}
+    measures: Measures = {"place": picture.share} | ({"removed": picture.removed} if picture.removed else {})
+    said = {name: getattr(picture, name) for name in SAID} | {"link": resolve_url(picture.link, base) or picture.link}
     meta = str(msgspec.json.encode({name: value for name, value in said.items() if value}), "utf-8")
     return Picture(source, measures=measures, url=addresses[0] if addresses else "", meta=meta)
 
@@ -110,18 +113,35 @@ def _preference(attribute: str) -> int:
 
 
 def measure_page(page: Page, text: PageText) -> Measures:
-    """Of the content: characters, texts and pictures; of the page: all characters and pictures."""
-    values = [piece.value for piece in page.pieces if isinstance(piece, Text)]
+    """Of the content: texts and pictures; of the page: all characters and pictures."""
     named = [piece for piece in page.pieces if isinstance(piece, PagePicture)]
     return {
-        "characters": sum(map(len, values)),
-        "texts": len(values),
+        "texts": len(page.pieces) - len(named),
         "pictures": sum(1 for picture in named if not picture.removed),
         "page_pictures": len(named),
         "page_characters": page.characters,
         "replaced_characters": text.replaced,
         "unread_characters": page.cut,
     }
+
+
+def _measure_words(row: Sample, cfg: WebConfig) -> Measures:
+    text = document_text(row)
+    measures = measure_text(text, cfg.text)
+    if cfg.safety.words:
+        measures |= load_safety_words(cfg.safety.words).measure(text[: cfg.text.max_characters])
+    return measures
+
+
+@cache
+def load_safety_words(uri: str) -> SafetyWords:
+    """The user's list, once in a process. Raises OSError, UnicodeDecodeError."""
+    return SafetyWords(read_text(uri).splitlines())
+
+
+def read_text(uri: str) -> str:
+    with storage_for(uri).open(uri) as file:
+        return str(file.read(), "utf-8")
 
 
 def format_meta(page: Page, text: PageText, captured: Captured) -> str:

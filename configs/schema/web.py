@@ -1,10 +1,11 @@
-"""Config of the interleaved web pipeline: every threshold with its unit and the source of its default.
+"""Config of the interleaved web pipeline: its sections in the order of its steps, and the limits of its decoder.
 
-GLM-4.1V (sec. 3.1) names the steps and states no number; the defaults are those of OBELICS (arXiv 2306.16527), which
-is the best documented of the public sets. How archives and pages are read: web_reading.py, web_page.py.
+How archives and pages are read: web_reading.py, web_page.py; the rules: web_rules.py.
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 from pydantic import Field
 
@@ -12,6 +13,18 @@ from configs.schema.caption import ImageRules, OutputRules, ReadRules
 from configs.schema.strict import Strict
 from configs.schema.web_page import PageRules
 from configs.schema.web_reading import WebReadRules
+from configs.schema.web_rules import (
+    AdvertRules,
+    AlbumRules,
+    CodeRules,
+    RepeatedPictureRules,
+    SafetyRules,
+    WebPictureRules,
+    WebTextRules,
+)
+
+MAX_SIDE = 1 << 31
+"""Pixels; no ratio of two sides is above it."""
 
 
 class DecodeRules(Strict):
@@ -25,25 +38,18 @@ class DecodeRules(Strict):
     """Bytes of address space of the process that decodes a suspicious picture; above it the picture fails."""
 
 
-class WebPictureRules(ImageRules):
-    """Rules on one picture of a page, as on a caption's; it leaves its document, which stays."""
-
-    min_short_side: int = Field(150, ge=1)
-    """Pixels. OBELICS, appendix A.1.4: neither side below 150."""
-    min_pixel_count: int = Field(22_500, ge=1)
-    """Width times height. 150 x 150, so that it binds only where min_short_side was lowered."""
-
-
-class DocumentRules(Strict):
-    """Rules on a document as what its pages and pictures left of it."""
+class ContentRules(Strict):
+    """What a picture must be once decoded, as for captions' pictures (configs/schema/caption.py ImageRules)."""
 
     enabled: bool = True
-    min_characters: int = Field(200, ge=0)
-    """Characters of all texts: two sentences. Shorter ones are captions and not documents."""
-    min_pictures: int = Field(1, ge=0)
-    """Pictures that stay. OBELICS, appendix A.1.4: documents without a picture go."""
-    max_pictures: int = Field(30, ge=1)
-    """OBELICS, appendix A.1.4: documents of more than 30 pictures go."""
+    max_pixel_count: int = Field(89_478_485, ge=1)
+    """Width times height. Pillow's decompression-bomb warning limit; a picture above it is not decoded."""
+    allow_animated: bool = False
+    """Whether a file of several frames may stay."""
+    min_grey_std: float = Field(4.0, ge=0)
+    """Grey levels (0..255). Below it the picture is a solid colour: 8-bit JPEG noise alone stays under 3."""
+    min_entropy: float = Field(0.05, ge=0, le=8)
+    """Bits of the grey histogram. Spacers and bars lie below."""
 
 
 class WebConfig(Strict):
@@ -55,10 +61,22 @@ class WebConfig(Strict):
     page: PageRules = PageRules()
     decode: DecodeRules = DecodeRules()
     picture: WebPictureRules = WebPictureRules()
-    document: DocumentRules = DocumentRules()
+    content: ContentRules = ContentRules()
+    repeats: RepeatedPictureRules = RepeatedPictureRules()
+    codes: CodeRules = CodeRules()
+    adverts: AdvertRules = AdvertRules()
+    text: WebTextRules = WebTextRules()
+    safety: SafetyRules = SafetyRules()
+    album: AlbumRules = AlbumRules()
     output: OutputRules = OutputRules(samples_per_shard=1_000)
 
 
 def decoding_rules(cfg: WebConfig) -> ReadRules:
     """The limits under which a picture's bytes are taken, as transforms/pictures.py knows them."""
     return ReadRules(max_picture_bytes=cfg.read.max_picture_bytes, **cfg.decode.model_dump())
+
+
+@cache
+def image_rules(rules: ContentRules) -> ImageRules:
+    """The same as the rules of transforms/image_quality.py, without those on size and shape, which web_rules.py has."""
+    return ImageRules(min_short_side=1, max_aspect_ratio=MAX_SIDE, min_pixel_count=1, **rules.model_dump())

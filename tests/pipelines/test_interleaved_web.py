@@ -70,8 +70,11 @@ def fate_of(picture: Picture) -> str:
         ("broken.html", "", ["PictureTruncated", "kept"]),
         ("circle.html", "document_without_pictures", ["picture_redirect_loop"]),
         ("absent.html", "document_without_pictures", ["picture_unresolved"]),
-        ("small.html", "document_without_pictures", ["image_too_small"]),
-        ("short.html", "document_too_short", ["kept"]),
+        ("small.html", "document_without_pictures", ["picture_too_small"]),
+        ("short.html", "document_too_few_words", ["kept"]),
+        ("advert.html", "document_without_pictures", ["picture_advert"]),
+        ("again.html", "", ["kept", "picture_repeated"]),
+        ("icons.html", "", ["picture_decoration", "kept"]),
     ],
 )
 def test_a_page_and_its_pictures_have_their_fates(rows, name, rule, told):
@@ -88,10 +91,10 @@ def test_a_picture_is_found_in_another_archive_behind_redirects(rows):
 
 def test_every_record_and_every_picture_is_accounted_for(finished, rows):
     counts = json.loads((finished / "manifest.json").read_text())["counts"]
-    assert counts["records"] == {"pages": 11, "pictures": 5, "redirects": 4, "refused": 1}
-    assert (counts["read"], counts["failed"]) == (12, {"WarcTruncated": 1})
+    assert counts["records"] == {"pages": 14, "pictures": 5, "redirects": 4, "refused": 1}
+    assert (counts["read"], counts["failed"]) == (15, {"WarcTruncated": 1})
     told = counts["pictures"]
-    assert told["read"] == told["kept"] + sum(told["dropped"].values()) + sum(told["failed"].values()) == 12
+    assert told["read"] == told["kept"] + sum(told["dropped"].values()) + sum(told["failed"].values()) == 17
     assert told["dropped"]["with_document"] == 1
 
 
@@ -118,17 +121,17 @@ def test_verify_finds_a_text_that_was_changed(finished, tmp_path):
     shutil.copytree(finished, copy)
     samples = read_samples(copy / "shards/000001.tar")
     name, data = samples[0][-1]
-    samples[0][-1] = (name, data.replace(b"harbour", b"airport"))
+    samples[0][-1] = (name, data.replace(b"harbour", b"airport").replace(b"water", b"sands"))
     forge(copy, samples)
     assert [key for key in problems(copy) if key == "samples hold what the ledger says"]
 
 
 def test_what_if_is_what_another_run_makes(pool, finished, rows, tmp_path, capsys):
-    other = ["picture.min_short_side=50", "picture.min_pixel_count=1", "document.min_characters=10"]
+    other = ["picture.min_side=50", "picture.min_shown_side=10", "text.min_words=1", "repeats.enabled=false"]
     sets = [word for one in other for word in ("--set", one)]
     assert main(["what-if", str(finished), *sets]) == 0
     told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert "│ kept │ │ 7 │ 9 │ +2 │" in told and "│ dropped image_too_small │ 1 │ 0 │ -1 │" in told
+    assert "│ kept │ │ 9 │ 10 │ +1 │" in told and "│ dropped picture_repeated │ 1 │ 0 │ -1 │" in told
     assert main(line(pool, tmp_path, *sets)) == 0
     again = decide_again(list(rows.values()), [0] * len(rows), override(CFG, other))
     made = [row.sample for row in samples_by_unit(str(tmp_path))]

@@ -2,16 +2,32 @@
 
 import base64
 import gzip
+import io
 from pathlib import Path
+from random import Random
 
-from tests.pipelines.small_run import jpeg
+import numpy as np
+from PIL import Image
+
 from tests.transforms.archives import packed, record, redirect
 
 SITE = "http://site.example"
-PROSE = (
-    "The harbour was quiet in the early morning, and the boats lay side by side along the old stone quay. "
-    "Nobody had lifted the nets yet, and the gulls walked between the baskets as if they owned the place."
-)
+TEXT = """
+the harbour was quiet in early morning and boats lay side by along old stone quay nobody had lifted their nets yet
+while gulls walked between baskets as if they owned place a woman opened her window looked over water then called
+down to men who were still asleep under canvas it would rain before noon she said but no one answered so closed
+again later fish market filled with people from villages around bay some came for price others only heard news
+that winter ships might return earlier than last year which few believed because ice already covered river mouth
+"""
+WORDS = TEXT.split()
+
+
+def jpeg(seed: int, side: int = 240) -> bytes:
+    """Squares of random colours with sharp edges."""
+    squares = np.random.default_rng(seed).integers(0, 256, (side // 8, side // 8, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(squares).resize((side + 20, side), Image.Resampling.NEAREST).save(file, "JPEG", quality=80)
+    return file.getvalue()
 
 
 def page(name: str, *body: str, head: str = "") -> bytes:
@@ -24,7 +40,9 @@ def picture(name: str, data: bytes) -> bytes:
 
 
 def text(number: int) -> str:
-    return f"<p>Paragraph {number}. {PROSE}</p>"
+    words = Random(number).sample(WORDS, 80)
+    lines = [" ".join(words[start : start + 10]).capitalize() + "." for start in range(0, 80, 10)]
+    return f"<p>{' '.join(lines)}</p>"
 
 
 def write_web_pool(folder: Path) -> list[str]:
@@ -43,6 +61,9 @@ def write_web_pool(folder: Path) -> list[str]:
         page("absent.html", text(11), '<img src="absent.jpg">'),
         page("small.html", text(12), '<img src="small.jpg">'),
         page("short.html", '<p>Too short.</p><img src="one.jpg">'),
+        page("advert.html", text(14), '<a href="http://ad.doubleclick.net/x"><img class="ad" src="deep/two.jpg"></a>'),
+        page("again.html", text(15), '<img src="one.jpg"><img src="one.jpg">'),
+        page("icons.html", text(16), '<img src="one.jpg" width="16" height="16"><img src="deep/two.jpg">'),
         twice,
     ]
     held = [picture("one.jpg", jpeg(1)), picture("deep/two.jpg", jpeg(2)), picture("new.jpg", jpeg(3))]

@@ -17,8 +17,8 @@ import msgspec
 from transforms.beam.verbs import Labelled, Rows, Site, open_site
 from transforms.fingerprints import fingerprint
 from transforms.materialise import SpanReader
-from transforms.picture_looks import Looked, apply_looks, look_at, wanted_pictures
-from transforms.records import Picture
+from transforms.picture_looks import Looked, apply_looks, look_at, wanted_pictures, with_look, with_signs
+from transforms.records import Measures, Picture, Sample
 from transforms.rows import Fold, Join, RowsRef, rows_of, sidecar_uri, staging_folder, with_sidecar
 from transforms.sidecars import Clock, SidecarWriter, create_sidecar, read_totals
 
@@ -29,9 +29,11 @@ REMEMBERED = 4096
 
 @dataclass(frozen=True)
 class Look(Labelled):
-    """`measure` makes a measured picture of one and its bytes; `reads` is the config it depends on."""
+    """`measure` makes a measured picture of one and its bytes, `signs` measures it as its page shows it; `reads` is the
+    config both depend on."""
 
     measure: Callable[[Picture, bytes], Picture]
+    signs: Callable[[Picture, Sample], Measures]
     reads: Any
 
     def extend(self, rows: Rows) -> Rows:
@@ -45,8 +47,9 @@ class LookUnit(beam.DoFn):
 
     def process(self, ref: RowsRef) -> Iterator[RowsRef]:
         storage = open_site(self._site)
-        wanted = {s.position: list(wanted_pictures(s)) for s in rows_of(ref, self._fold, storage)}
-        sources = [(position, index, p.source) for position, found in wanted.items() for index, p in found]
+        rows = rows_of(ref, self._fold, storage)
+        wanted = [(sample, found) for sample in rows if (found := list(wanted_pictures(sample)))]
+        sources = [(sample.position, index, p.source) for sample, found in wanted for index, p in found]
         made_by = fingerprint(ref.made_by, self._look.reads, sources)
         uri = sidecar_uri(self._site.output, NAME, ref.unit)
         if read_totals(storage, uri, made_by) is None:
@@ -54,21 +57,23 @@ class LookUnit(beam.DoFn):
                 self._look_into(sidecar, wanted)
         yield with_sidecar(ref, NAME, uri, made_by)
 
-    def _look_into(self, sidecar: SidecarWriter, wanted: dict[int, list[tuple[int, Picture]]]) -> None:
+    def _look_into(self, sidecar: SidecarWriter, wanted: list[tuple[Sample, list[tuple[int, Picture]]]]) -> None:
         clock, known = Clock(), OrderedDict[bytes, Looked]()
         with SpanReader(staging_folder(self._site.output)) as spans:
-            spans.expect(picture.source for found in wanted.values() for _, picture in found)
-            for position, found in wanted.items():
-                told = [(index, self._look_once(picture, spans, known)) for index, picture in found]
-                if told:
-                    sidecar.append(msgspec.msgpack.encode((position, told)))
+            spans.expect(picture.source for _, found in wanted for _, picture in found)
+            for sample, found in wanted:
+                told = [(index, self._look_once(picture, sample, spans, known)) for index, picture in found]
+                sidecar.append(msgspec.msgpack.encode((sample.position, told)))
         sidecar.totals = clock.seconds()
 
-    def _look_once(self, picture: Picture, spans: SpanReader, known: OrderedDict[bytes, Looked]) -> Looked:
+    def _look_once(
+        self, picture: Picture, sample: Sample, spans: SpanReader, known: OrderedDict[bytes, Looked]
+    ) -> Looked:
         key = msgspec.msgpack.encode(picture.source)
         if key not in known:
             while len(known) >= REMEMBERED:
                 known.popitem(last=False)
             known[key] = look_at(picture, spans, self._look.measure)
         known.move_to_end(key)
-        return known[key]
+        told = known[key]
+        return with_signs(told, self._look.signs(with_look(picture, told), sample))
