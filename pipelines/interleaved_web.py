@@ -3,8 +3,8 @@
 From web archives, pages as texts and pictures in reading order. Navigation, headers and what else is no content go
 first; the pictures a page names are found among the records of all archives. Then pictures leave their documents: the
 small, long, blurred and empty, what only decorates or counts visits, what too many documents share or one shows
-twice, QR codes and advertisements. Last documents go: texts of poor quality, and albums of dense pictures and sparse
-text.
+twice, QR codes and advertisements. Last documents go: texts of poor quality, albums of dense pictures and sparse text,
+and of several of nearly the same text all but one.
 
 The order of the steps is this file; the numbers are configs/schema/web.py; the rules are transforms/.
 Left out on purpose: all input and output (pipelines/run.py).
@@ -22,11 +22,13 @@ from configs.schema.strict import ConfigError
 from configs.schema.web import WebConfig
 from transforms.beam.look import Look
 from transforms.beam.match import Match
+from transforms.beam.match_texts import MatchTexts
 from transforms.beam.resolve_pictures import ResolvePictures
 from transforms.beam.scan_archives import ScanArchives
 from transforms.beam.verbs import Keep, Rows, Site
 from transforms.fingerprints import fingerprint
 from transforms.repeated_pictures import SharedPictures
+from transforms.text_duplicates import TextDuplicates
 from transforms.unique_keys import UniqueKeys
 from transforms.web_documents import (
     look_reads,
@@ -35,6 +37,7 @@ from transforms.web_documents import (
     mark_found,
     mark_single,
     mark_sound,
+    mark_unique,
     measures_pictures,
     page_signs,
     scan_reads,
@@ -54,7 +57,11 @@ def build(units: PCollection, cfg: WebConfig, site: Site, buckets: int) -> Rows:
     rows = rows | "KeepSound" >> Keep(partial(mark_sound, cfg=cfg))
     rows = rows | "KeepSingle" >> Keep(partial(mark_single, cfg=cfg))
     rows = rows | "KeepClean" >> Keep(partial(mark_clean, cfg=cfg))
-    return rows | "KeepDocuments" >> Keep(partial(mark_document, cfg=cfg))
+    rows = rows | "KeepDocuments" >> Keep(partial(mark_document, cfg=cfg))
+    if cfg.duplicates.enabled:
+        rows = rows | "Texts" >> MatchTexts(TextDuplicates(cfg.duplicates), buckets)
+        rows = rows | "KeepUnique" >> Keep(partial(mark_unique, cfg=cfg))
+    return rows
 
 
 def lists_fingerprints(cfg: WebConfig) -> list[str]:

@@ -18,6 +18,7 @@ CHOSEN = {
     "image_duplicate": "duplicate_of",
     "image_near_duplicate": "near_duplicate_of",
     "image_semantic_duplicate": "semantic_duplicate_of",
+    "document_duplicate": "text_duplicate_of",
 }
 """Which measure names the copy that a rule keeps."""
 

@@ -34,6 +34,9 @@ MEASURES: dict[str, Measure] = {
     "unsafe_found": Measure("string", "words", "The most frequent of them"),
     "pictures_kept": Measure("int64", "pictures", "Pictures of the content that no rule turned away"),
     "words_per_picture": Measure("double", "words", "Words over pictures that stay"),
+    "text_copies": Measure("int64", "documents", "Documents around the one of nearly this text that stays"),
+    "text_duplicate_of": Measure("string", "key", "Key of the document of nearly the same text that was kept"),
+    "text_similarity": Measure("double", "share", "Estimated share of runs of words in common with the kept one"),
 }
 
 
@@ -83,6 +86,14 @@ RULES = [
         "album.max_words_per_picture",
         "max",
         "Much text for its pictures",
+    ),
+    RuleSpec(
+        "document_duplicate",
+        "text_similarity",
+        "Document",
+        "duplicates.min_similarity",
+        "max",
+        "A better document of nearly the same text is kept",
     ),
 ]
 
@@ -142,5 +153,5 @@ REPORT = ReportSpec(
     "Interleaved web pages",
     RULES,
     MEASURES,
-    hidden=frozenset({"unread_characters", "unsafe_found"}),
+    hidden=frozenset({"unread_characters", "unsafe_found", "text_duplicate_of"}),
 )

@@ -18,16 +18,18 @@ from configs.schema.web import WebConfig, decoding_rules, image_rules
 from transforms.adverts import check_advert
 from transforms.fates import forget_fate, mark_pictures, mark_sample
 from transforms.image_quality import check_image
+from transforms.matching import match_in_memory
 from transforms.picture_signs import PageSigns, measure_pixels
 from transforms.pictures import measure_alone
 from transforms.qr_codes import check_codes
 from transforms.records import Drop, Picture, Sample, pictures
 from transforms.repeated_pictures import check_shared_picture, mark_repeated
+from transforms.text_duplicates import TextDuplicates, check_text_duplicate
 from transforms.web_pictures import check_web_picture
 from transforms.web_resources import check_resolved
 from transforms.web_texts import check_album, check_safety, check_text, mark_words_per_picture
 
-TOLD = frozenset({"pictures_kept", "words_per_picture"})
+TOLD = frozenset({"pictures_kept", "words_per_picture", "text_copies", "text_duplicate_of", "text_similarity"})
 """Measures of a document that follow from its decisions."""
 LOOK_KEYS = {
     "decode": frozenset({"max_decode_pixels", "decode_seconds", "decode_bytes"}),
@@ -117,15 +119,24 @@ def _check_document(sample: Sample, cfg: WebConfig) -> Drop | None:
     return check_text(sample, cfg.text) or check_safety(sample, cfg.safety) or check_album(sample, cfg.album)
 
 
+def mark_unique(sample: Sample, cfg: WebConfig) -> Sample:
+    """One of several documents of nearly the same text, after the pool was asked."""
+    return mark_sample(sample, partial(check_text_duplicate, rules=cfg.duplicates))
+
+
 MARKS = (mark_found, mark_sound, mark_single, mark_clean, mark_document)
-"""Every decision, in order."""
+"""Every decision about a document alone, in order."""
 
 
 def decide_again(
     samples: Sequence[Sample], units: Sequence[int], cfg: WebConfig, vocabulary: object = None
 ) -> list[Sample]:
     """The fates of measured rows under another config, by the same rules in the same order, without a picture."""
-    return [_decide(_forget(sample), cfg) for sample in samples]
+    decided = [_decide(_forget(sample), cfg) for sample in samples]
+    if not cfg.duplicates.enabled:
+        return decided
+    matcher = TextDuplicates(cfg.duplicates)
+    return [mark_unique(s, cfg) for s in match_in_memory(decided, matcher, units, matcher.with_stars)]
 
 
 def _decide(sample: Sample, cfg: WebConfig) -> Sample:

@@ -19,6 +19,7 @@ from configs.schema.web_rules import (
     CodeRules,
     RepeatedPictureRules,
     SafetyRules,
+    TextDuplicateRules,
     WebPictureRules,
     WebTextRules,
 )
@@ -68,6 +69,7 @@ class WebConfig(Strict):
     text: WebTextRules = WebTextRules()
     safety: SafetyRules = SafetyRules()
     album: AlbumRules = AlbumRules()
+    duplicates: TextDuplicateRules = TextDuplicateRules()
     output: OutputRules = OutputRules(samples_per_shard=1_000)
 
 

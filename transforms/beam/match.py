@@ -78,7 +78,8 @@ def _counted(bucket: tuple[int, Iterable[bytes]], buckets: int) -> Iterator[tupl
 
 
 def _resolved(bucket: tuple[int, Iterable[bytes]], matcher: Matcher) -> Iterator[tuple[int, bytes]]:
-    yield from resolve_bucket(bucket[1], matcher)
+    # A negative unit offers what is no row, as the stars of MatchNear: nobody hears what it is told.
+    yield from (told for told in resolve_bucket(bucket[1], matcher) if told[0] >= 0)
 
 
 def _answered(joined: tuple[int, dict[str, Iterable[Any]]], matcher: Matcher) -> Iterator[RowsRef]:
