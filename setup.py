@@ -33,7 +33,7 @@ BASE = [
 MODELS = ["torch>=2.13", "torchvision>=0.28", "open_clip_torch>=3.3,<4", "safetensors>=0.6"]
 SEMANTIC = [*MODELS, "faiss-cpu>=1.15,<2"]
 RECAPTION = [*MODELS, "httpx>=0.28,<1", "transformers>=5.20,<6"]
-WEB = ["adblock>=0.6,<0.7", "scipy>=1.14", "zxing-cpp>=3.1,<4"]
+WEB = ["adblock>=0.6,<0.7", "zxing-cpp>=3.1,<4"]
 OBJECTS = "obstore>=0.12,<0.13"
 TEST = [
     OBJECTS,
