@@ -95,6 +95,17 @@ class ClipScorer:
             for one, (_, several) in zip(scored, batch, strict=True)
         ]
 
+    def embed(self, pictures: Sequence[Pixels]) -> Features:
+        """(n, dimensions) embeddings of unit length, in order. Raises ModelError for a value that is not finite."""
+        if self._network is None:
+            raise ModelError(f"{self.name}: expected load() before embed()")
+        with self._network.inference():
+            rows = self._network.encode_pictures([open_picture(p) for p in pictures], self.rules.batch_size)
+        embeddings = np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32)
+        if not np.isfinite(embeddings).all():
+            raise ModelError(f"{self.name}: expected finite embeddings, found one that is not")
+        return embeddings
+
     def fingerprint(self) -> str:
         """Hex digest of all that decides a score: the weights and what they are run with, not the threshold."""
         rules = self.rules
