@@ -74,6 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_calibrate(commands)
     _add_vocabulary(commands)
     _add_recaption(commands)
+    _add_classifier(commands)
     _add_workers(commands)
     _add_set_commands(commands)
     return parser
@@ -142,6 +143,15 @@ def _add_recaption(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     one.set_defaults(command=recaption_command, takes_beam_options=False)
 
 
+def _add_classifier(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from pipelines.classifier import add_arguments
+
+    help_text = "classes of pictures: train, judge, and what to label next"
+    parser = commands.add_parser("classifier", help=help_text, description=help_text, allow_abbrev=False)
+    add_arguments(parser)
+    parser.set_defaults(command=classifier_command, takes_beam_options=False)
+
+
 def _add_workers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     help_text = "serve Python workers to Flink or another portable runner, until terminated"
     parser = commands.add_parser("workers", help=help_text, description=help_text, allow_abbrev=False)
@@ -208,6 +218,12 @@ def recaption_command(args: argparse.Namespace, rest: list[str]) -> int:
     from pipelines.recaption_export import export
 
     return export(args.run, args.output, args.corrections, args.samples_per_shard, say)
+
+
+def classifier_command(args: argparse.Namespace, rest: list[str]) -> int:
+    from pipelines.classifier import run
+
+    return run(args)
 
 
 def workers_command(args: argparse.Namespace, rest: list[str]) -> int:

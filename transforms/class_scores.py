@@ -48,10 +48,13 @@ def average_precision(curve: Curve) -> float:
     return round(float(np.sum(np.diff(curve.recall, prepend=0.0) * curve.precision)), 4)
 
 
-def threshold_at(curve: Curve, precision: float) -> tuple[float, float] | None:
-    """(threshold, recall) of the lowest threshold that reaches `precision`; None where none does."""
+def threshold_at(curve: Curve, precision: float) -> tuple[float, float, float] | None:
+    """(threshold, precision, recall) of the lowest threshold that reaches `precision`; None where none does."""
     reached = np.flatnonzero(curve.precision >= precision - 1e-9)
-    return (float(curve.thresholds[reached[-1]]), float(curve.recall[reached[-1]])) if reached.size else None
+    if not reached.size:
+        return None
+    threshold, found, recall = (float(values[reached[-1]]) for values in curve)
+    return threshold, found, recall
 
 
 def confusion(truth: Whole, guesses: Whole, classes: int) -> Whole:

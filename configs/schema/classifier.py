@@ -21,7 +21,7 @@ class HeadRules(Strict):
     """`linear`: softmax on the embedding. `mlp`: one hidden layer of rectified units before it."""
     hidden: int = Field(32, ge=1)
     """Units of the hidden layer; read for `mlp` only. 64 on 96 numbers were no better on the toy world (measured)."""
-    l2: tuple[Annotated[float, Field(gt=0)], ...] = Field((1e-5, 1e-4, 1e-3, 1e-2, 1e-1), min_length=1)
+    l2: tuple[Annotated[float, Field(gt=0)], ...] = Field((1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1)
     """Weights of the squared norm, tried by cross-validation; that of the least log loss is taken, of equals the
     largest. The loss is a mean over pictures, so that the scale does not depend on their number."""
     folds: int = Field(5, ge=2)

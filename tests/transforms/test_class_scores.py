@@ -33,8 +33,8 @@ def test_equal_scores_are_taken_together():
 
 def test_the_lowest_threshold_of_a_precision():
     curve = precision_recall(SCORES, RIGHT)
-    assert threshold_at(curve, 0.75) == (0.3, 1.0)
-    assert threshold_at(curve, 0.9) == (0.9, pytest.approx(1 / 3))
+    assert threshold_at(curve, 0.75) == (0.3, 0.75, 1.0)
+    assert threshold_at(curve, 0.9) == (0.9, 1.0, pytest.approx(1 / 3))
     assert threshold_at(precision_recall(SCORES, ~RIGHT), 0.9) is None
 
 
