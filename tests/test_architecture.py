@@ -233,6 +233,8 @@ def test_the_readme_names_every_folder_and_file():
         ("transforms.records", {"apache_beam", "torch", "pyarrow", "duckdb", "numpy", "pydantic", "PIL"}),
         ("configs.schema.caption", {"apache_beam", "torch", "pyarrow", "duckdb", "numpy", "PIL"}),
         ("classifiers.clip", {"apache_beam", "torch", "open_clip", "duckdb"}),
+        ("classifiers.head_training", {"apache_beam", "torch", "open_clip", "safetensors", "duckdb"}),
+        ("pipelines.classifier", {"apache_beam", "torch", "open_clip", "safetensors"}),
     ],
 )
 def test_a_light_import_stays_light(module, absent):

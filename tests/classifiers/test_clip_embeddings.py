@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("open_clip")
 
 from classifiers.clip import ClipScorer
+from classifiers.errors import ModelError
 from tests.classifiers.test_clip import noise, scorer
 from tests.classifiers.tiny_clip import save_tiny_clip
 
@@ -22,3 +23,24 @@ def test_embeddings_are_kept_where_they_are_asked_for(tmp_path):
     assert np.allclose([picture @ caption for caption in captions], found[0].scores, atol=2e-3)
     assert (found[1].picture, plain[0].picture, plain[0].captions) == (b"", b"", ())
     assert keeping.fingerprint() != made.fingerprint()
+
+
+def test_pictures_alone_get_the_same_embeddings(tmp_path):
+    """So that a head fitted to the ones reads the others from a run's sidecar."""
+    keeping = ClipScorer(scorer(save_tiny_clip(tmp_path)).rules, keep_embeddings=True)
+    keeping.load()
+    pictures = [noise(0), noise(1)]
+    alone = keeping.embed(pictures)
+    kept = [np.frombuffer(one.picture, np.float16) for one in keeping.predict([(p, ("one",)) for p in pictures])]
+    assert np.array_equal(alone.astype(np.float16), kept)
+    assert np.allclose(np.linalg.norm(alone, axis=1), 1.0, atol=1e-5)
+    assert keeping.embed([]).shape == (0, 0)
+
+
+def test_embedding_before_loading_or_with_nan_weights_stops(tmp_path):
+    made = scorer(save_tiny_clip(tmp_path, seed=77))  # of its own: scorers of a process share equal weights
+    with pytest.raises(ModelError, match=r"expected load\(\) before embed\(\)"):
+        ClipScorer(made.rules).embed([noise(0)])
+    made._network.model.visual.proj.data[:] = float("nan")
+    with pytest.raises(ModelError, match="expected finite embeddings"):
+        made.embed([noise(0)])
