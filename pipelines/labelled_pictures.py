@@ -169,8 +169,8 @@ def _files(folder: str) -> Iterator[str]:
 
 def _read_pool(uri: str, label: str, rules: ReadRules) -> Pictures:
     pictures = Pictures()
-    with tempfile.TemporaryDirectory(prefix="beamsift-") as staging:
-        for unit in list_units([uri], rules):
+    for unit in list_units([uri], rules):
+        with tempfile.TemporaryDirectory(prefix="beamsift-") as staging:
             path = storage_for(unit.uri).fetch(unit.uri, staging)
             classes = _classes_of(path, unit, staging) if label == CLS else {}
             for loaded in read_unit(path, unit, rules, staging):
