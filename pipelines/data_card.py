@@ -11,15 +11,17 @@ from typing import Any
 
 import yaml
 
+from pipelines import document_card
 from pipelines.concept_card import concept_file, concept_records, concept_section
 from pipelines.concept_summary import Summary
+from pipelines.document_card import is_document_set, picture_section
 from pipelines.plain_text import cell
 from pipelines.recaption_sums import recaption_card
 from transforms.shards import Manifest
 
 SIZES = [(10**exponent, name) for exponent, name in ((3, "1K"), (4, "10K"), (5, "100K"), (6, "1M"), (7, "10M"))]
 SIZES += [(10**8, "100M"), (10**9, "1B"), (10**10, "10B"), (10**11, "100B"), (10**12, "1T")]
-TASKS = {"caption": ["image-to-text", "text-to-image"]}
+TASKS = {"caption": ["image-to-text", "text-to-image"], "interleaved_web": ["image-text-to-text"]}
 """Hugging Face task categories by pipeline."""
 
 CONTEXT: dict[str, Any] = {
@@ -77,10 +79,11 @@ def data_card(
         f"# {cell(title)}\n",
         _summary(manifest),
         f"## What was dropped\n\n{_drop_table(manifest)}",
+        picture_section(manifest),
         concept_section(manifest, counted),
         *([refined] if (refined := recaption_card(manifest)) else []),
         f"## Loading\n\n{_loading(manifest)}",
-        f"## Layout\n\n{_LAYOUT}",
+        f"## Layout\n\n{_layout(manifest)}",
         f"## How it was made\n\n{_making(manifest)}",
     ]
     return "\n".join(part for part in parts if part)
@@ -110,7 +113,7 @@ def croissant(manifest: Manifest, *, name: str = "", license_name: str = "other"
         "identifier": manifest.fingerprint,
         "license": license_name,
         "distribution": [*_file_objects(manifest), *_file_sets(manifest), *concept_file(manifest)],
-        "recordSet": [*(_record_sets() if manifest.shards else []), *concept_records(manifest)],
+        "recordSet": [*(_record_sets(manifest) if manifest.shards else []), *concept_records(manifest)],
     }
 
 
@@ -154,7 +157,11 @@ def _loading(manifest: Manifest) -> str:
         return "The set is empty: no row was kept.\n"
     last = len(manifest.shards) - 1
     urls = f"shards/{{{0:06d}..{last:06d}}}.tar" if last else manifest.shards[0].name
-    return _LOADING.replace("URLS", urls)
+    return (document_card.LOADING if is_document_set(manifest) else _LOADING).replace("URLS", urls)
+
+
+def _layout(manifest: Manifest) -> str:
+    return _LAYOUT.replace("SAMPLES", document_card.LAYOUT if is_document_set(manifest) else _PAIR)
 
 
 def _making(manifest: Manifest) -> str:
@@ -201,6 +208,8 @@ def _file_sets(manifest: Manifest) -> list[dict[str, Any]]:
     inside = [{"@id": shard.name} for shard in manifest.shards]
     kinds = {"picture-files": ("image/*", _PICTURES), "text-files": ("text/plain", ["*.txt"])}
     kinds["json-files"] = ("application/json", ["*.json"])
+    if is_document_set(manifest):
+        del kinds["text-files"]
     return [
         {
             "@type": "cr:FileSet",
@@ -214,22 +223,24 @@ def _file_sets(manifest: Manifest) -> list[dict[str, Any]]:
     ]
 
 
-def _record_sets() -> list[dict[str, Any]]:
-    """One for each kind of member, joined by key: a sample may have several pictures, but has one text."""
+def _record_sets(manifest: Manifest) -> list[dict[str, Any]]:
+    """One for each kind of member, joined by key: a sample may have several pictures, but has one text, or none."""
     own = {"field": {"@id": "samples/key"}}
     key = "What the members of a sample share; unique in the set"
+    if document := is_document_set(manifest):
+        samples = [_field("samples/key", "json-files", _KEY, key)]
+    else:
+        text = _field("samples/text", "text-files", _CONTENT, "Its text")
+        samples = [_field("samples/key", "text-files", _KEY, key), text]
     sets = {
-        "samples": [
-            _field("samples/key", "text-files", _KEY, key),
-            _field("samples/text", "text-files", _CONTENT, "Its text"),
-        ],
+        "samples": samples,
         "pictures": [
             {**_field("pictures/key", "picture-files", _KEY, key), "references": own},
             {**_field("pictures/image", "picture-files", _CONTENT, "The original file"), "dataType": "sc:ImageObject"},
         ],
         "records": [
             {**_field("records/key", "json-files", _KEY, key), "references": own},
-            _field("records/json", "json-files", _CONTENT, "The pool's own fields and all that was measured"),
+            _field("records/json", "json-files", _CONTENT, _DOCUMENT if document else _RECORD),
         ],
     }
     return [
@@ -249,13 +260,16 @@ def _field(place: str, files: str, taken: dict[str, Any], meaning: str) -> dict[
     }
 
 
+_RECORD = "The pool's own fields and all that was measured"
+_DOCUMENT = "Texts and pictures in reading order, the page's own fields, all that was measured"
 _CONTENT = {"extract": {"fileProperty": "content"}}
 _KEY = {"extract": {"fileProperty": "filename"}, "transform": {"regex": r"^([^./]+)\."}}
 _PICTURES = ["*.jpg", "*.png", "*.webp", "*.gif", "*.bmp", "*.tiff"]
 
+_PAIR = "samples: `KEY.jpg` (original bytes), `KEY.txt`, `KEY.json`"
 _LAYOUT = """| file | what it is |
 |---|---|
-| `shards/*.tar` | samples: `KEY.jpg` (original bytes), `KEY.txt`, `KEY.json` |
+| `shards/*.tar` | SAMPLES |
 | `index.json` | shard index of wids, for random access |
 | `ledger/*.parquet` | one row for each sample read: its fate, the reason, every measurement |
 | `manifest.json` | counts, sha256 of each shard, resolved config, versions |

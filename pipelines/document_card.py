@@ -1,0 +1,41 @@
+"""What the data card and Croissant say of a set of documents, where a sample has many pictures and no `.txt`."""
+
+from __future__ import annotations
+
+from pipelines.plain_text import cell
+from transforms.shards import Manifest
+
+LAYOUT = "samples: `KEY.0.jpg`, `KEY.1.jpg`, … (original bytes; `KEY.jpg` where there is one), `KEY.json`"
+
+LOADING = """```python
+import webdataset as wds                                     # streaming
+
+for sample in wds.WebDataset("URLS"):                        # "json", and "jpg" or "0.jpg", "1.png", …
+    ...
+```
+
+```python
+import wids                                                  # random access
+
+samples = wids.ShardListDataset("index.json")
+```
+
+`json["beamsift"]["pieces"]` are the texts, with their roles, and the pictures in reading order. The members are the
+pictures that have neither `drop` nor `failure`, in that order. Headings, lists, tables, code and formulas are Markdown.
+"""
+
+
+def is_document_set(manifest: Manifest) -> bool:
+    return "pictures" in manifest.counts
+
+
+def picture_section(manifest: Manifest) -> str:
+    """What became of the pictures that the documents name; empty for samples that are no documents."""
+    if not is_document_set(manifest):
+        return ""
+    counts = manifest.counts["pictures"]
+    fates = {"kept": counts["kept"], **counts["dropped"]} | {f"failed: {k}": n for k, n in counts["failed"].items()}
+    ranked = sorted(fates.items(), key=lambda one: (-one[1], one[0]))
+    lines = [f"| `{cell(name)}` | {n:,} | {n / (counts['read'] or 1):.2%} |" for name, n in ranked]
+    head = f"{counts['read']:,} pictures are named by the pages that were read, those outside their content among them."
+    return "\n".join([f"## Pictures\n\n{head}\n", "| fate | pictures | of all |", "|---|---:|---:|", *lines, ""])
