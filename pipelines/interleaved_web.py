@@ -3,8 +3,8 @@
 From web archives, pages as texts and pictures in reading order. Navigation, headers and what else is no content go
 first; the pictures a page names are found among the records of all archives. Then pictures leave their documents: the
 small, long, blurred and empty, what only decorates or counts visits, what too many documents share or one shows
-twice, QR codes and advertisements. Last documents go: texts of poor quality, albums of dense pictures and sparse text,
-and of several of nearly the same text all but one.
+twice, QR codes and advertisements, and those that a CLIP model finds unlike the passages around them. Last documents
+go: texts of poor quality, albums of dense pictures and sparse text, and of several of nearly the same text all but one.
 
 The order of the steps is this file; the numbers are configs/schema/web.py; the rules are transforms/.
 Left out on purpose: all input and output (pipelines/run.py).
@@ -12,21 +12,25 @@ Left out on purpose: all input and output (pipelines/run.py).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 
 from apache_beam.pvalue import PCollection
 
+from classifiers.clip import ClipScorer
 from classifiers.errors import ModelError
 from configs.schema.strict import ConfigError
-from configs.schema.web import WebConfig
+from configs.schema.web import WebConfig, relevance_rules
 from transforms.beam.look import Look
 from transforms.beam.match import Match
 from transforms.beam.match_texts import MatchTexts
 from transforms.beam.resolve_pictures import ResolvePictures
 from transforms.beam.scan_archives import ScanArchives
 from transforms.beam.verbs import Keep, Rows, Site
+from transforms.beam.visit import Visit
 from transforms.fingerprints import fingerprint
+from transforms.passages import apply_passages, ask_passages, conclude_passages, picture_views
 from transforms.repeated_pictures import SharedPictures
 from transforms.text_duplicates import TextDuplicates
 from transforms.unique_keys import UniqueKeys
@@ -35,6 +39,7 @@ from transforms.web_documents import (
     mark_clean,
     mark_document,
     mark_found,
+    mark_near_text,
     mark_single,
     mark_sound,
     mark_unique,
@@ -57,11 +62,33 @@ def build(units: PCollection, cfg: WebConfig, site: Site, buckets: int) -> Rows:
     rows = rows | "KeepSound" >> Keep(partial(mark_sound, cfg=cfg))
     rows = rows | "KeepSingle" >> Keep(partial(mark_single, cfg=cfg))
     rows = rows | "KeepClean" >> Keep(partial(mark_clean, cfg=cfg))
+    if cfg.passages.enabled:
+        rows = rows | "Passages" >> score_passages(cfg)
+        rows = rows | "KeepNearText" >> Keep(partial(mark_near_text, cfg=cfg))
     rows = rows | "KeepDocuments" >> Keep(partial(mark_document, cfg=cfg))
     if cfg.duplicates.enabled:
         rows = rows | "Texts" >> MatchTexts(TextDuplicates(cfg.duplicates), buckets)
         rows = rows | "KeepUnique" >> Keep(partial(mark_unique, cfg=cfg))
     return rows
+
+
+def score_passages(cfg: WebConfig) -> Visit:
+    """The one step that runs a model: each picture against the passages near it."""
+    rules, pixels = cfg.passages, cfg.decode.max_decode_pixels
+    hints = {"accelerator": rules.accelerator} if rules.accelerator else {}
+    visit = Visit(passage_scorer(cfg), ask_passages, apply_passages, rules.batch_size, pixels, hints)
+    views, conclude = partial(picture_views, rules=rules), partial(conclude_passages, rules=rules)
+    return replace(visit, views=views, conclude=conclude, reads=[rules.window, rules.one_picture])
+
+
+def passage_scorer(cfg: WebConfig) -> ClipScorer:
+    return ClipScorer(relevance_rules(cfg.passages), name="passages")
+
+
+def run_fingerprints(cfg: WebConfig) -> list[str]:
+    """What a finished output is known by beside code, config and inputs: the user's lists, and weights where a model
+    runs. Raises ConfigError, ModelError."""
+    return [*lists_fingerprints(cfg), passage_scorer(cfg).fingerprint() if cfg.passages.enabled else ""]
 
 
 def lists_fingerprints(cfg: WebConfig) -> list[str]:
@@ -81,6 +108,8 @@ def _content(uris: tuple[str, ...]) -> str:
 
 def check_installed(cfg: WebConfig) -> None:
     """Raises ModelError where a package is missing that only some rules need."""
+    if cfg.passages.enabled:
+        passage_scorer(cfg).check_installed()
     needed = {"zxingcpp": cfg.codes.enabled, "adblock": bool(cfg.adverts.lists)}
     for name in [name for name, asked in needed.items() if asked and find_spec(name) is None]:
         rule = "codes.enabled=false" if name == "zxingcpp" else "adverts.lists=[]"

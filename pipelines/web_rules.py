@@ -114,6 +114,9 @@ PICTURE_MEASURES: dict[str, Measure] = {
     "codes": Measure("int64", "codes", "QR codes decoded in the picture"),
     "code_share": Measure("double", "share", "Their area over the picture's"),
     "code_text": Measure("string", "text", "What the largest code says"),
+    "passage_score": Measure("double", "cosine", "Cosine of the picture and the passage near it that is most like it"),
+    "passage_best": Measure("int64", "piece", "That passage"),
+    "passage_assigned": Measure("int64", "piece", "The passage that the picture is given to, as in MMC4; -1 for none"),
     "advert_list": Measure("int64", "0 or 1", "On a list of the user"),
     "advert_name": Measure("string", "word", "Word of a class or id that adverts bear"),
     "advert_label": Measure("string", "text", "Alt text or title that only labels adverts"),
@@ -147,6 +150,7 @@ PICTURE_RULES = [
     _picture("picture_repeated", "picture_documents", "", "max", "The document shows it already"),
     _picture("picture_code", "code_share", "codes.drop_share", "max", "A QR code"),
     _picture("picture_advert", "place", "", "max", "An advertisement by its signs"),
+    _picture("picture_passage_score_low", "passage_score", "passages.min_score", "min", "Unlike every passage near it"),
 ]
 
 REPORT = ReportSpec(

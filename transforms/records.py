@@ -147,6 +147,11 @@ def pictures(sample: Sample) -> list[Picture]:
     return [piece for piece in sample.pieces if isinstance(piece, Picture)]
 
 
+def is_shown(picture: Picture) -> bool:
+    """Whether no rule has turned the picture away, and it could be read."""
+    return picture.drop is None and picture.failure is None
+
+
 def texts(sample: Sample, role: str = "caption") -> list[Text]:
     return [piece for piece in sample.pieces if isinstance(piece, Text) and piece.role == role]
 

@@ -14,31 +14,36 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from configs.schema.web import WebConfig, decoding_rules, image_rules
+from configs.schema.web import MODEL_KEYS, WebConfig, decoding_rules, image_rules
 from transforms.adverts import check_advert
 from transforms.fates import forget_fate, mark_pictures, mark_sample
 from transforms.image_quality import check_image
 from transforms.matching import match_in_memory
+from transforms.passages import is_unscored
+from transforms.picture_passages import check_passage
 from transforms.picture_signs import PageSigns, measure_pixels
 from transforms.pictures import measure_alone
 from transforms.qr_codes import check_codes
-from transforms.records import Drop, Picture, Sample, pictures
+from transforms.records import Drop, Picture, Sample, pictures, with_measures
 from transforms.repeated_pictures import check_shared_picture, mark_repeated
 from transforms.text_duplicates import TextDuplicates, check_text_duplicate
 from transforms.web_pictures import check_web_picture
 from transforms.web_resources import check_resolved
 from transforms.web_texts import check_album, check_safety, check_text, mark_words_per_picture
 
-TOLD = frozenset({"pictures_kept", "words_per_picture", "text_copies", "text_duplicate_of", "text_similarity"})
+TOLD = frozenset(
+    {"pictures_kept", "words_per_picture", "text_copies", "text_duplicate_of", "text_similarity", "unscored"}
+)
 """Measures of a document that follow from its decisions."""
 LOOK_KEYS = {
     "decode": frozenset({"max_decode_pixels", "decode_seconds", "decode_bytes"}),
     "content": frozenset({"enabled", "max_pixel_count"}),
     "codes": frozenset({"enabled", "max_pixels"}),
     "picture": frozenset({"decoration_words", "tracker_words"}),
+    "passages": frozenset({"enabled", "window", "one_picture", *MODEL_KEYS}),
     "adverts": frozenset({"lists", "advert_words", "banner_words", "size_tolerance"}),
 }
-"""Keys of the config, by section, that what is measured on an opened picture depends on."""
+"""Keys of the config, by section, that what is measured on an opened picture, or by a model, depends on."""
 
 
 def scan_reads(cfg: WebConfig) -> dict[str, Any]:
@@ -50,7 +55,8 @@ def scan_reads(cfg: WebConfig) -> dict[str, Any]:
 def look_reads(cfg: WebConfig) -> dict[str, Any]:
     """What of the config the second look at a picture depends on."""
     values = cfg.model_dump()
-    return {section: {key: values[section][key] for key in sorted(keys)} for section, keys in LOOK_KEYS.items()}
+    sections = {name: keys for name, keys in LOOK_KEYS.items() if name != "passages"}
+    return {section: {key: values[section][key] for key in sorted(keys)} for section, keys in sections.items()}
 
 
 def measures_pictures(cfg: WebConfig) -> partial[Picture]:
@@ -108,6 +114,11 @@ def _check_clean(picture: Picture, cfg: WebConfig) -> Drop | None:
     return check_codes(picture, cfg.codes) or check_advert(picture, cfg.adverts)
 
 
+def mark_near_text(sample: Sample, cfg: WebConfig) -> Sample:
+    """Pictures unlike every passage near them, after the model was asked."""
+    return mark_pictures(sample, partial(check_passage, rules=cfg.passages)) if cfg.passages.enabled else sample
+
+
 def mark_document(sample: Sample, cfg: WebConfig) -> Sample:
     """The document by its text, and by what is left of its pictures."""
     if not sample.alive:
@@ -124,7 +135,7 @@ def mark_unique(sample: Sample, cfg: WebConfig) -> Sample:
     return mark_sample(sample, partial(check_text_duplicate, rules=cfg.duplicates))
 
 
-MARKS = (mark_found, mark_sound, mark_single, mark_clean, mark_document)
+MARKS = (mark_found, mark_sound, mark_single, mark_clean, mark_near_text, mark_document)
 """Every decision about a document alone, in order."""
 
 
@@ -142,7 +153,9 @@ def decide_again(
 def _decide(sample: Sample, cfg: WebConfig) -> Sample:
     for mark in MARKS:
         sample = mark(sample, cfg)
-    return sample
+    return (
+        with_measures(sample, unscored=1) if cfg.passages.enabled and sample.alive and is_unscored(sample) else sample
+    )
 
 
 def _forget(sample: Sample) -> Sample:

@@ -6,10 +6,11 @@ How archives and pages are read: web_reading.py, web_page.py; the rules: web_rul
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
 from pydantic import Field
 
-from configs.schema.caption import ImageRules, OutputRules, ReadRules
+from configs.schema.caption import ImageRules, OutputRules, ReadRules, RelevanceRules
 from configs.schema.strict import Strict
 from configs.schema.web_page import PageRules
 from configs.schema.web_reading import WebReadRules
@@ -17,6 +18,7 @@ from configs.schema.web_rules import (
     AdvertRules,
     AlbumRules,
     CodeRules,
+    PassageRules,
     RepeatedPictureRules,
     SafetyRules,
     TextDuplicateRules,
@@ -53,6 +55,28 @@ class ContentRules(Strict):
     """Bits of the grey histogram. Spacers and bars lie below."""
 
 
+class PassageModelRules(PassageRules):
+    """The model that scores each picture against the passages near it, and the score it must have."""
+
+    enabled: bool = False
+    """Off until a model is named: 0.15 on one is not 0.15 on another, and no model comes with beamsift."""
+    window: int = Field(4, ge=0)
+    """Passages before and behind a picture that it is compared with; 0: all of the document, as in MMC4. GLM-4.1V
+    asks for the article; four of each side are what is written about a picture, at a fiftieth of the cost."""
+    model: str = "ViT-L-14"
+    """open_clip architecture, or `local-dir:PATH`. MMC4's choice."""
+    pretrained: str = "openai"
+    """open_clip weights tag or the path of a checkpoint; empty for `local-dir:`."""
+    device: str = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    batch_size: int = Field(64, ge=1)
+    """Pictures in one forward pass; batches never cross a unit of work."""
+    accelerator: str = ""
+    """Beam resource hint of this step, as in configs/schema/caption.py RelevanceRules."""
+    threads: int = Field(1, ge=1)
+    """CPU threads of one copy of the model."""
+
+
 class WebConfig(Strict):
     """The interleaved web pipeline, in the order of its steps."""
 
@@ -66,6 +90,7 @@ class WebConfig(Strict):
     repeats: RepeatedPictureRules = RepeatedPictureRules()
     codes: CodeRules = CodeRules()
     adverts: AdvertRules = AdvertRules()
+    passages: PassageModelRules = PassageModelRules()
     text: WebTextRules = WebTextRules()
     safety: SafetyRules = SafetyRules()
     album: AlbumRules = AlbumRules()
@@ -82,3 +107,12 @@ def decoding_rules(cfg: WebConfig) -> ReadRules:
 def image_rules(rules: ContentRules) -> ImageRules:
     """The same as the rules of transforms/image_quality.py, without those on size and shape, which web_rules.py has."""
     return ImageRules(min_short_side=1, max_aspect_ratio=MAX_SIDE, min_pixel_count=1, **rules.model_dump())
+
+
+def relevance_rules(rules: PassageModelRules) -> RelevanceRules:
+    """The model as classifiers/clip.py knows it."""
+    return RelevanceRules(**rules.model_dump(include=set(MODEL_KEYS)), accelerator=rules.accelerator)
+
+
+MODEL_KEYS = ("model", "pretrained", "device", "precision", "batch_size", "threads")
+"""Keys that move scores."""

@@ -15,7 +15,7 @@ from pipelines.ledger import samples_by_unit
 from pipelines.what_if import override
 from tests.pipelines.damage import forge, problems, read_samples
 from tests.pipelines.web_pool import SITE, write_web_pool
-from tests.pipelines.whole_runs import run_apart, run_killed, shards_of, standing, unfinished
+from tests.pipelines.whole_runs import ROOT, run_apart, run_killed, shards_of, standing, unfinished
 from tests.transforms.real_pages import DATA
 from transforms.records import Picture, Sample, Span, Text, pictures
 from transforms.web_documents import decide_again
@@ -177,6 +177,27 @@ def test_a_limit_counts_pages_and_leaves_the_pictures_of_all_archives(pool, tmp_
     assert main(line(pool, tmp_path, "--limit", "2")) == 0
     counts = json.loads((tmp_path / "manifest.json").read_text())["counts"]
     assert (counts["read"], counts["kept"], counts["pictures"]["kept"]) == (2, 2, 2)
+
+
+def test_the_data_card_tells_of_pictures_and_of_no_txt(finished):
+    card, meta = (finished / "README.md").read_text(), (finished / "croissant.json").read_text()
+    assert "| `picture_advert` | 1 |" in card and ".txt" not in card and "text-files" not in meta
+
+
+def test_pictures_are_scored_against_the_passages_near_them(pool, tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("open_clip")
+    model = ("--set", f"passages.model=local-dir:{ROOT}/tests/world/clip", "--set", "passages.pretrained=")
+    assert main(line(pool, tmp_path, "--set", "passages.enabled=true", *model, "--set", "passages.min_score=0.05")) == 0
+    found = {row.sample.key: row.sample for row in samples_by_unit(str(tmp_path))}
+    (picture,) = pictures(row(found, "good.html"))
+    assert picture.measures["passage_best"] in (0, 2) and picture.measures["passage_assigned"] in (0, 2)
+    scores = [p.measures["passage_score"] for s in found.values() for p in pictures(s) if "passage_score" in p.measures]
+    counts = json.loads((tmp_path / "manifest.json").read_text())["counts"]["pictures"]["dropped"]
+    assert sum(score < 0.05 for score in scores) == counts.get("picture_passage_score_low", 0)
+    assert not any("passage_score" in p.measures for p in pictures(row(found, "small.html")))
+    assert problems(tmp_path) == {}
+    assert main(["what-if", str(tmp_path), "--set", "passages.min_score=0.5"]) == 0
 
 
 def test_plan_and_against_say_that_they_know_captions_only(pool, finished, tmp_path, capsys):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Protocol
 
 import apache_beam as beam
@@ -21,7 +22,7 @@ from transforms.fingerprints import fingerprint
 from transforms.loaded import Loaded
 from transforms.materialise import SpanReader, materialise
 from transforms.pictures import decode
-from transforms.records import Picture, Sample, encode_sample, pictures
+from transforms.records import Picture, Sample, encode_sample, is_shown, pictures
 from transforms.remembered import NO_ROW, Memory, encode_answer
 from transforms.rows import Fold, Join, RowsRef, rows_of, sidecar_uri, staging_folder, unit_name, with_sidecar
 from transforms.sidecars import Clock, create_sidecar, read_totals
@@ -58,6 +59,12 @@ class Visit(Labelled):
     is put twice; only inside one and the same visit where the model's `rows_alone` is false."""
     looks: bool = True
     """Whether the pictures are opened at all."""
+    views: Callable[[Sample], Sequence[Sample]] | None = None
+    """With it the model sees not a row but its views, such as one picture of many; batches are cut of views."""
+    conclude: Callable[[Sample, list[Any]], Any] | None = None
+    """With `views`: the row's answer, from those of its views."""
+    reads: Any = None
+    """What of the config the answers depend on beside the model's own."""
 
     def extend(self, rows: Rows) -> Rows:
         visited = beam.ParDo(VisitUnit(self, rows.site, rows.fold)).with_output_types(RowsRef)
@@ -77,7 +84,7 @@ def cut_batches(alive: Sequence[Sample], size: int) -> Iterator[list[Sample]]:
     batch: list[Sample] = []
     pixels = 0
     for sample in alive:
-        more = sum((picture.width or 0) * (picture.height or 0) for picture in pictures(sample))
+        more = sum((picture.width or 0) * (picture.height or 0) for picture in pictures(sample) if is_shown(picture))
         if batch and (len(batch) == size or pixels + more > BATCH_PIXELS):
             yield batch
             batch, pixels = [], 0
@@ -102,9 +109,8 @@ class VisitUnit(beam.DoFn):
     def process(self, ref: RowsRef) -> Iterator[RowsRef]:
         storage = open_site(self._site)
         alive = [sample for sample in rows_of(ref, self._fold, storage) if sample.alive]
-        made_by = fingerprint(
-            ref.made_by, self._model.fingerprint(), self._visit.batch_size, [encode_sample(s) for s in alive]
-        )
+        asked = (self._visit.batch_size, self._visit.reads, [encode_sample(s) for s in alive])
+        made_by = fingerprint(ref.made_by, self._model.fingerprint(), *asked)
         uri = sidecar_uri(self._site.output, self._model.name, ref.unit)
         if read_totals(storage, uri, made_by) is None:
             self._make(storage, uri, made_by, ref, alive)
@@ -114,7 +120,8 @@ class VisitUnit(beam.DoFn):
         clock, name = Clock(), self._model.name
         if self._visit.question is None:
             with create_sidecar(storage, uri, made_by) as sidecar:
-                for sample, answer in self._answers(alive):
+                answers = self._answers(alive) if self._visit.views is None else self._concluded(alive)
+                for sample, answer in answers:
                     sidecar.append(msgspec.msgpack.encode((sample.position, answer)))
                 sidecar.totals = clock.seconds()
             return
@@ -150,6 +157,16 @@ class VisitUnit(beam.DoFn):
         for batch in self._ahead(alive):
             yield from zip((loaded.sample for loaded in batch), self._predict(batch), strict=True)
 
+    def _concluded(self, alive: list[Sample]) -> Iterator[tuple[Sample, Any]]:
+        """Each row with what its views came to; views follow each other, and a batch may hold several rows'."""
+        visit = self._visit
+        if visit.views is None or visit.conclude is None:
+            raise ValueError(f"{self._model.name}: expected `conclude` where there are `views`")
+        views = [(sample, list(visit.views(sample))) for sample in alive]
+        answers = self._answers([view for _, found in views for view in found])
+        for sample, found in views:
+            yield sample, visit.conclude(sample, [answer for _, answer in islice(answers, len(found))])
+
     def _predict(self, batch: list[Loaded]) -> Sequence[Any]:
         answers = self._model.predict([self._visit.ask(loaded) for loaded in batch])
         if len(answers) != len(batch):
@@ -161,7 +178,7 @@ class VisitUnit(beam.DoFn):
         with SpanReader(staging_folder(self._site.output)) as spans, ThreadPoolExecutor(1) as pool:
             waiting: Future[list[Loaded]] | None = None
             if self._visit.looks:
-                spans.expect(piece.source for sample in alive for piece in sample.pieces if isinstance(piece, Picture))
+                spans.expect(piece.source for sample in alive for piece in pictures(sample) if is_shown(piece))
             for batch in cut_batches(alive, self._visit.batch_size):
                 ready, waiting = waiting, pool.submit(self._load_batch, batch, spans)
                 if ready is not None:
@@ -175,5 +192,6 @@ class VisitUnit(beam.DoFn):
     def _load_sample(self, sample: Sample, spans: SpanReader) -> Loaded:
         if not self._visit.looks:
             return Loaded(sample, [None] * len(sample.pieces), [None] * len(sample.pieces))
-        data = [materialise(p.source, spans) if isinstance(p, Picture) else None for p in sample.pieces]
+        shown = [p if isinstance(p, Picture) and is_shown(p) else None for p in sample.pieces]
+        data = [materialise(p.source, spans) if p is not None else None for p in shown]
         return Loaded(sample, list(data), [None if d is None else decode(d, self._visit.max_pixels) for d in data])
