@@ -33,8 +33,6 @@ class Kind:
     name: str
     config: type[Config]
     report: ReportSpec
-    piece_rules: Sequence[RuleSpec]
-    """Rules on pictures or texts inside a row, which they leave; none of them drops it."""
     decide_again: DecideAgain
     scan_reads: Callable[[Any], dict[str, Any]]
     look_keys: Mapping[str, frozenset[str]]
@@ -53,7 +51,8 @@ class Kind:
 
     @property
     def rules(self) -> list[RuleSpec]:
-        return [*self.report.rules, *self.piece_rules]
+        """Those on rows, then those on texts or pictures inside a row, none of which drops it."""
+        return [*self.report.rules, *self.report.text_rules, *self.report.picture_rules]
 
     @property
     def measures(self) -> dict[str, Measure]:
@@ -97,7 +96,6 @@ KINDS: dict[str, Kind] = {
         "caption",
         CaptionConfig,
         caption_rules.REPORT,
-        RECAPTION_RULES,
         caption_pairs.decide_again,
         caption_pairs.scan_reads,
         {},
@@ -110,7 +108,6 @@ KINDS: dict[str, Kind] = {
         "interleaved_web",
         WebConfig,
         web_rules.REPORT,
-        web_rules.PICTURE_RULES,
         web_documents.decide_again,
         web_documents.scan_reads,
         web_documents.LOOK_KEYS,

@@ -16,7 +16,7 @@ from pipelines.alike_queries import alike_groups, alike_sizes
 from pipelines.concept_summary import Summary, summarise
 from pipelines.concept_table import read_concepts
 from pipelines.recaption_queries import accepted, answered_by, turned_away
-from pipelines.report_pages import alike, concepts, findings, measures, overview, recaptions, rules
+from pipelines.report_pages import alike, concepts, findings, measures, overview, pictures, recaptions, rules
 from pipelines.report_pages.frame import Contents, page
 from pipelines.report_pages.thumbnails import Expect, Fetch, Thumbnails
 from pipelines.report_queries import (
@@ -121,6 +121,7 @@ def format_report(
     parts = [
         overview.overview(manifest),
         overview.funnel(spec, manifest),
+        pictures.pictures(spec, manifest),
         overview.throughput(manifest),
         measures.measures(spec, spreads, bins, cuts),
         concepts.concepts(balance) if balance else "",
@@ -197,6 +198,7 @@ def _contents(spec: ReportSpec, manifest: Manifest) -> Contents:
     plain = [("overview", "Overview"), ("funnel", "Funnel"), ("throughput", "Throughput"), ("measures", "Measures")]
     ending = [("failures", "Failed rows"), *copies, *shared, *kinds, ("inputs", "Inputs"), ("recipe", "Recipe")]
     plain += [("concepts", "Concepts")] if manifest.concepts else []
+    plain[2:2] = [("pictures", "Pictures")] if pictures.are_counted(spec, manifest) else []
     middle = ("rules", "At the threshold", rules.links(spec.rules, manifest.counts))
     refined = [("recaptions", "Refined captions")] if _has_refined(spec, manifest) else []
     ending = [*refined, *ending]

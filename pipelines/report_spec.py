@@ -64,6 +64,8 @@ class ReportSpec:
     """Measures that deserve no histogram of their own."""
     text_rules: list[RuleSpec] = field(default_factory=list)
     """Rules on refined texts, which drop no row; none: no section on recaptions."""
+    picture_rules: list[RuleSpec] = field(default_factory=list)
+    """Rules on the pictures of documents, which drop no row; none: no section on pictures."""
 
 
 def limit_of(rule: RuleSpec, config: Mapping[str, Any]) -> float | None:

@@ -158,4 +158,5 @@ REPORT = ReportSpec(
     RULES,
     MEASURES,
     hidden=frozenset({"unread_characters", "unsafe_found", "text_duplicate_of"}),
+    picture_rules=PICTURE_RULES,
 )

@@ -184,6 +184,21 @@ def test_the_data_card_tells_of_pictures_and_of_no_txt(finished):
     assert "| `picture_advert` | 1 |" in card and ".txt" not in card and "text-files" not in meta
 
 
+def test_the_report_tells_of_pictures_in_the_order_of_their_rules(finished):
+    page = (finished / "report.html").read_text()
+    told = page[page.index('id="pictures"') : page.index('id="throughput"')]
+    names = (
+        "picture_redirect_loop",
+        "picture_too_small",
+        "picture_advert",
+        "PictureTruncated",
+        "with_document",
+        "kept",
+    )
+    places = [told.index(name) for name in names]
+    assert places == sorted(places)
+
+
 def test_pictures_are_scored_against_the_passages_near_them(pool, tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("open_clip")
