@@ -155,7 +155,7 @@ def build_run(pipeline: beam.Pipeline, units: list[Unit], cfg: Config, site: Sit
     kind = kind_of(cfg)
     read = pipeline | "Units" >> ReadUnits(write_units(units, site), site)
     rows = making_of(cfg).build(read, cfg, site, bucket_count(len(units)))
-    tallies = rows | "WriteLedger" >> WriteLedger(kind.report.measures, kind.tally)
+    tallies = rows | "WriteLedger" >> WriteLedger(kind.report.measures, kind.tally, kind.is_document)
     shards = tallies | "WriteShards" >> WriteShards(cfg.output, cfg.seed, site, kind.is_document)
     collected = shards | "Shards" >> ToList()
     return collected | "Totals" >> beam.Map(lambda shards, tallies: (tallies, shards), beam.pvalue.AsList(tallies))

@@ -157,6 +157,7 @@ REPORT = ReportSpec(
     "Interleaved web pages",
     RULES,
     MEASURES,
-    hidden=frozenset({"unread_characters", "unsafe_found", "text_duplicate_of"}),
+    clusters="text_duplicate_of",
+    hidden=frozenset({"unread_characters", "unsafe_found"}),
     picture_rules=PICTURE_RULES,
 )

@@ -13,8 +13,10 @@ from typing import Any, Literal
 import msgspec
 import pyarrow as pa
 
-from transforms.records import Piece, Sample, Span, Text, decode_sample, encode_sample, pictures, texts
+from transforms.records import Piece, Sample, Span, Text, decode_sample, encode_sample, is_shown, pictures, texts
 
+BEGINNING, BEGINNING_TEXTS = 1000, 20
+"""Characters and texts of a document that its row shows; all of them are in `record`."""
 ROLE = "recaption"
 """Role of a refined text (transforms/recaptions.py)."""
 
@@ -73,11 +75,15 @@ def ledger_name(unit: int) -> str:
     return f"ledger/{unit:06d}.parquet"
 
 
-def format_row(sample: Sample, measures: Mapping[str, Measure]) -> dict[str, Any]:
+def format_row(sample: Sample, measures: Mapping[str, Measure], document: bool = False) -> dict[str, Any]:
     """One ledger row. Measures come from the sample, its first picture and its chosen caption, in that order; those of
-    its refined text stand under `recaption_…`, beside the text and what marked it."""
+    its refined text stand under `recaption_…`, beside the text and what marked it.
+
+    Of a document the columns of a picture are those of the first one that stays, and its caption is how it begins."""
     picture = next(iter(pictures(sample)), None)
     caption = chosen_caption(sample)
+    if document:
+        picture, caption = next(filter(is_shown, pictures(sample)), picture), _beginning(sample)
     found: dict[str, Any] = _recaption_columns(recaption_of(sample))
     for part in (caption, picture, sample):
         found.update(part.measures if part is not None else {})
@@ -96,8 +102,14 @@ def parse_row(row: Mapping[str, Any]) -> Sample:
     return decode_sample(row["record"])
 
 
-def ledger_table(samples: Iterable[Sample], measures: Mapping[str, Measure]) -> pa.Table:
-    return pa.Table.from_pylist([format_row(s, measures) for s in samples], schema=ledger_schema(measures))
+def ledger_table(samples: Iterable[Sample], measures: Mapping[str, Measure], document: bool = False) -> pa.Table:
+    rows = [format_row(sample, measures, document) for sample in samples]
+    return pa.Table.from_pylist(rows, schema=ledger_schema(measures))
+
+
+def _beginning(sample: Sample) -> Text | None:
+    values = [piece.value for piece in sample.pieces if isinstance(piece, Text)]
+    return Text("\n\n".join(values[:BEGINNING_TEXTS])[:BEGINNING]) if values else None
 
 
 def chosen_caption(sample: Sample) -> Text | None:

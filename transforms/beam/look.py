@@ -18,7 +18,7 @@ from transforms.beam.verbs import Labelled, Rows, Site, open_site
 from transforms.fingerprints import fingerprint
 from transforms.materialise import SpanReader
 from transforms.picture_looks import Looked, apply_looks, look_at, wanted_pictures, with_look, with_signs
-from transforms.records import Measures, Picture, Sample
+from transforms.records import Measures, Picture, Recipe, Sample, Span
 from transforms.rows import Fold, Join, RowsRef, rows_of, sidecar_uri, staging_folder, with_sidecar
 from transforms.sidecars import Clock, SidecarWriter, create_sidecar, read_totals
 
@@ -47,21 +47,22 @@ class LookUnit(beam.DoFn):
 
     def process(self, ref: RowsRef) -> Iterator[RowsRef]:
         storage = open_site(self._site)
+        # The rows are read twice and never held: a unit may be an archive of many pages.
         rows = rows_of(ref, self._fold, storage)
-        wanted = [(sample, found) for sample in rows if (found := list(wanted_pictures(sample)))]
-        sources = [(sample.position, index, p.source) for sample, found in wanted for index, p in found]
+        sources = [p.source for sample in rows for _, p in wanted_pictures(sample)]
         made_by = fingerprint(ref.made_by, self._look.reads, sources)
         uri = sidecar_uri(self._site.output, NAME, ref.unit)
         if read_totals(storage, uri, made_by) is None:
             with create_sidecar(storage, uri, made_by) as sidecar:
-                self._look_into(sidecar, wanted)
+                self._look_into(sidecar, sources, rows_of(ref, self._fold, storage))
         yield with_sidecar(ref, NAME, uri, made_by)
 
-    def _look_into(self, sidecar: SidecarWriter, wanted: list[tuple[Sample, list[tuple[int, Picture]]]]) -> None:
+    def _look_into(self, sidecar: SidecarWriter, sources: list[Span | Recipe], rows: Iterator[Sample]) -> None:
         clock, known = Clock(), OrderedDict[bytes, Looked]()
         with SpanReader(staging_folder(self._site.output)) as spans:
-            spans.expect(picture.source for _, found in wanted for _, picture in found)
-            for sample, found in wanted:
+            spans.expect(sources)
+            for sample in rows:
+                found = wanted_pictures(sample)
                 told = [(index, self._look_once(picture, sample, spans, known)) for index, picture in found]
                 sidecar.append(msgspec.msgpack.encode((sample.position, told)))
         sidecar.totals = clock.seconds()

@@ -56,9 +56,11 @@ class WriteLedger(Labelled):
     measures: Mapping[str, Measure]
     count: Count = tally_recaptions
     """What is counted of the rows beside their fates."""
+    documents: bool = False
+    """Whether samples are documents."""
 
     def extend(self, rows: Rows) -> PCollection:
-        settle = SettleUnit(self.measures, rows.site, rows.fold, self.count)
+        settle = SettleUnit(self.measures, rows.site, rows.fold, (self.count, self.documents))
         return rows.refs | self.label >> beam.ParDo(settle).with_output_types(bytes)
 
 
@@ -68,9 +70,15 @@ def ledger_uri(output: str, unit: int) -> str:
 
 class SettleUnit(beam.DoFn):
     def __init__(
-        self, measures: Mapping[str, Measure], site: Site, fold: Fold, count: Count = tally_recaptions
+        self,
+        measures: Mapping[str, Measure],
+        site: Site,
+        fold: Fold,
+        of: tuple[Count, bool] = (tally_recaptions, False),
     ) -> None:
-        self._measures, self._count, self._site, self._fold = measures, count, site, fold
+        """`of` is what is counted, and whether samples are documents."""
+        self._measures, self._site, self._fold = measures, site, fold
+        self._count, self._documents = of
 
     def process(self, ref: RowsRef) -> Iterator[bytes]:
         storage = open_site(self._site)
@@ -90,7 +98,7 @@ class SettleUnit(beam.DoFn):
         schema = ledger_schema(self._measures).with_metadata({"fingerprint": made_by})
         with pq.ParquetWriter(ledger, schema, compression="zstd") as writer:
             for group in batched(rows_of(ref, self._fold, storage), ROWS_PER_GROUP):
-                writer.write_table(ledger_table(group, self._measures).cast(schema))
+                writer.write_table(ledger_table(group, self._measures, self._documents).cast(schema))
                 fates.update((sample.fate, reason(sample)) for sample in group)
                 counted.update(self._count(group))
                 for sample in filter(_alive, group):
