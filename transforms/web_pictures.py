@@ -43,8 +43,8 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 def measure_sharpness(pixels: Pixels) -> float:
     """Variance of the Laplacian (4 neighbours, borders mirrored) of the grey picture, in squared grey levels.
 
-    `pixels` is (height, width, 3 or more); alpha is not looked at. Equal to OpenCV's `Laplacian(grey, CV_64F).var()`
-    up to SAMPLED_PIXELS. 0 for a picture of one pixel.
+    `pixels` is (height, width, 3) RGB or (…, 4) RGBA; transparent pixels are composited on white: drawings in black on
+    nothing have no edge else. Equal to OpenCV's `Laplacian(grey, CV_64F).var()` up to SAMPLED_PIXELS. 0 for one pixel.
     """
     height, width = pixels.shape[:2]
     rows = np.arange(0, height, -(-height * width // SAMPLED_PIXELS))
@@ -66,6 +66,9 @@ def _grey(pixels: Pixels) -> np.ndarray[Any, np.dtype[np.float32]]:
     grey = pixels[..., 0] * np.float32(0.299)
     grey += pixels[..., 1] * np.float32(0.587)
     grey += pixels[..., 2] * np.float32(0.114)
+    if pixels.shape[-1] == 4:
+        alpha = pixels[..., 3] * np.float32(1 / 255)
+        grey = grey * alpha + (np.float32(255) - np.float32(255) * alpha)
     grey += np.float32(0.5)
     floored: np.ndarray[Any, np.dtype[np.float32]] = np.floor(grey, out=grey)
     return floored
@@ -100,14 +103,17 @@ def measure_real_shape(width: int, height: int) -> Measures:
 
 @lru_cache(maxsize=8192)
 def address_words(url: str) -> tuple[str, ...]:
-    """Words of the path of an address, in lower case and singular: parted at capitals, digits and punctuation.
+    """Folders that are one word, and the words of the file's name, in lower case and singular.
 
-    "300x250" is one word. Of a data: URI none.
+    Names are parted at capitals, digits and punctuation; "300x250" is one word. A folder of several words names a
+    subject ("native-form-widgets"), one of one word a kind ("widgets"). Of a data: URI none.
     """
     if url.startswith("data:"):
         return ()
     path = url[:_MAX_URL].split("#")[0].split("?")[0].partition("://")[2].partition("/")[2]
-    words = _WORD.findall(_CAMEL.sub("-", unquote(path)).lower())
+    *folders, name = unquote(path).split("/")
+    words = [folder.lower() for folder in folders if folder.isalpha()]
+    words += _WORD.findall(_CAMEL.sub("-", name).lower())
     return tuple(word.removesuffix("s") if len(word) > 3 else word for word in words)
 
 

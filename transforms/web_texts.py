@@ -44,8 +44,8 @@ TEXT_MEASURES = {
 }
 _HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
 _SYMBOL = re.compile(r"#|\.\.\.|…")
-_UNSPACED_TEXT = 0.3
-"""Share of characters from which a text is one of a script without spaces."""
+_UNSPACED_TEXT = 0.1
+"""Share of characters from which a text is one of a script without spaces: a Chinese manual is full of commands."""
 _FEWEST_WORDS = 20
 """Below it a phrase said twice is a tenth of the text, so repetition says nothing."""
 

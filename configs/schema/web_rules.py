@@ -28,8 +28,8 @@ class WebPictureRules(Strict):
     max_tracker_side: int = Field(2, ge=0)
     """Pixels of the longer side, stated or real, up to which a picture is there to be fetched and not to be seen."""
     decoration_words: tuple[str, ...] = ("logo", "button", "icon", "plugin", "widget")
-    """Words of an address, whole and in singular or plural, that only decoration bears. MMC4's and OBELICS's five,
-    which look for them inside words too ("silicon"); further ones are safe where their words are."""
+    """Words, in singular or plural, that only decoration bears in its file's name or as the whole name of a folder.
+    MMC4's and OBELICS's five, which look for them anywhere, also in "silicon" and "native-form-widgets"."""
     tracker_words: tuple[str, ...] = ("pixel", "beacon", "tracker", "tracking", "analytics", "counter", "1x1", "spacer")
     """Words of the path of an address that is no picture's by its extension, or a GIF's. Ours."""
     min_sharpness: float = Field(100.0, ge=0)
@@ -123,9 +123,9 @@ class WebTextRules(Strict):
     """Characters of a document that are looked at; far above max_words of English."""
     languages: tuple[str, ...] = ()
     """ISO 639-1 codes that may stay; empty: every language."""
-    min_language_confidence: float = Field(0.65, ge=0, le=1)
+    min_language_confidence: float = Field(0.5, ge=0, le=1)
     """Probability of the likeliest language; below it a document has none. FineWeb: 0.65 by fastText; ours is
-    py3langid."""
+    py3langid, which names pages of commands and Chinese right at 0.59 (measured)."""
 
 
 class SafetyRules(Strict):

@@ -76,6 +76,7 @@ def test_decoration_by_the_words_of_its_address(path, word):
         "https://a.example/photo.jpg?via=logo",
         "https://a.example/photo.jpg#icon",
         "https://a.example/catalogo.jpg",
+        "https://a.example/native-form-widgets/map.png",
         "data:image/png;base64,logo/icon",
         "",
     ],
@@ -121,7 +122,9 @@ def test_shape_has_a_side():
 
 
 def test_words_are_parted_and_singular():
-    assert address_words("https://a.example/myPhotos/300x250_Ads.jpg") == ("my", "photo", "300x250", "ads", "jpg")
+    assert address_words("https://a.example/Photos/my-Own/x/300x250_NewAds.jpg?x#y") == (
+        "photo", "x", "300x250", "new", "ads", "jpg",
+    )  # fmt: skip
 
 
 @given(st.text(max_size=200))
@@ -153,6 +156,14 @@ def test_a_flat_picture_has_no_sharpness_and_a_blurred_one_little():
         soft = (soft + np.roll(soft, 1, 0) + np.roll(soft, 1, 1) + np.roll(soft, -1, 0) + np.roll(soft, -1, 1)) / 5
     assert measure_sharpness(np.full((9, 9, 3), 77, np.uint8)) == 0
     assert measure_sharpness(soft.astype(np.uint8)) < 20 < 10_000 < measure_sharpness(noise)
+
+
+def test_a_drawing_in_black_on_nothing_is_sharp():
+    drawing = np.zeros((64, 64, 4), np.uint8)
+    drawing[::8, :, 3] = 255
+    on_white = np.full((64, 64, 3), 255, np.uint8)
+    on_white[::8] = 0
+    assert measure_sharpness(drawing) == measure_sharpness(on_white) > 10_000
 
 
 def test_rows_of_a_large_picture_stand_for_all(monkeypatch):

@@ -108,8 +108,8 @@ def test_language():
     rules = WebTextRules(languages=("de", "zh"))
     drop = judge(PROSE, rules)
     assert drop and (drop.rule, drop.detail) == ("document_language", "en, allowed de zh")
-    unsure = document(text_words=80, language="en", language_confidence=0.64)
-    assert check_text(unsure, RULES) == Drop("document_language_unsure", 0.64, 0.65, "en")
+    unsure = document(text_words=80, language="en", language_confidence=0.49)
+    assert check_text(unsure, RULES) == Drop("document_language_unsure", 0.49, 0.5, "en")
 
 
 def test_only_so_many_characters_are_read():
