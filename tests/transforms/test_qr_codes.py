@@ -9,6 +9,7 @@ import segno
 from PIL import Image
 
 from configs.schema.web_rules import CodeRules
+from tests.world.web_pages import draw_page
 from transforms.pictures import decode
 from transforms.qr_codes import check_codes, measure_codes
 from transforms.records import Drop, Picture, Span
@@ -62,6 +63,12 @@ def test_transparency_is_white():
     black = np.zeros((*code("x", micro=False).shape[:2], 4), np.uint8)
     black[..., 3] = 255 - code("x", micro=False)[..., 0]
     assert measure_codes(black, RULES)["codes"] == 1
+
+
+def test_letters_that_touch_a_code_do_not_hide_it():
+    """Page 97 of the toy web 4: the p of a heading reaches into the code."""
+    pixels = decode(next(p.data for p in draw_page(4, 97, 120).pictures if p.kind == "code"), 10_000_000)
+    assert str(measure_codes(pixels, RULES)["code_text"]).startswith("https://example.com/")
 
 
 def test_a_large_picture_is_halved_and_the_share_stays():
