@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
+from PIL import Image
 
 from configs.schema.web_rules import WebPictureRules
 from transforms.limits import check_above, check_below
@@ -46,38 +47,29 @@ def measure_sharpness(pixels: Pixels) -> float:
     `pixels` is (height, width, 3) RGB or (…, 4) RGBA; transparent pixels are composited on white: drawings in black on
     nothing have no edge else. Equal to OpenCV's `Laplacian(grey, CV_64F).var()` up to SAMPLED_PIXELS. 0 for one pixel.
     """
-    height, width = pixels.shape[:2]
+    grey = _grey(pixels)
+    height, width = grey.shape
     rows = np.arange(0, height, -(-height * width // SAMPLED_PIXELS))
-    middle = _grey(pixels[rows])
-    upper, lower = _grey(pixels[_mirrored(rows - 1, height)]), _grey(pixels[_mirrored(rows + 1, height)])
-    edges = upper + lower - 4 * middle
-    edges[:, 1:] += middle[:, :-1]
-    edges[:, :-1] += middle[:, 1:]
-    edges[:, 0] += middle[:, min(1, width - 1)]
-    edges[:, -1] += middle[:, max(width - 2, 0)]
+    middle = grey[rows].astype(np.int16)
+    found = grey[np.abs(rows - 1) % height].astype(np.int16)
+    found += grey[np.where(rows + 1 < height, rows + 1, max(height - 2, 0))]
+    found[:, 1:] += middle[:, :-1]
+    found[:, :-1] += middle[:, 1:]
+    found[:, 0] += middle[:, min(1, width - 1)]
+    found[:, -1] += middle[:, max(width - 2, 0)]
+    found -= 4 * middle
     # In whole numbers, so that no order of adding up matters.
-    whole = edges.astype(np.int64)
-    mean, square = (int(numbers.sum()) / numbers.size for numbers in (whole, whole * whole))
+    whole = found.astype(np.int32)
+    mean, square = (int(numbers.sum(dtype=np.int64)) / whole.size for numbers in (whole, whole * whole))
     return float(round(max(square - mean * mean, 0.0), 4))
 
 
-def _grey(pixels: Pixels) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Luma of BT.601 in whole grey levels; what is added up of these is exact in float32."""
-    grey = pixels[..., 0] * np.float32(0.299)
-    grey += pixels[..., 1] * np.float32(0.587)
-    grey += pixels[..., 2] * np.float32(0.114)
-    if pixels.shape[-1] == 4:
-        alpha = pixels[..., 3] * np.float32(1 / 255)
-        grey = grey * alpha + (np.float32(255) - np.float32(255) * alpha)
-    grey += np.float32(0.5)
-    floored: np.ndarray[Any, np.dtype[np.float32]] = np.floor(grey, out=grey)
-    return floored
-
-
-def _mirrored(rows: np.ndarray[Any, Any], height: int) -> np.ndarray[Any, Any]:
-    """Row -1 is row 1, and row `height` is the last but one."""
-    inside: np.ndarray[Any, Any] = np.clip((height - 1) - np.abs(height - 1 - np.abs(rows)), 0, height - 1)
-    return inside
+def _grey(pixels: Pixels) -> Pixels:
+    """Luma of BT.601 in whole grey levels, by Pillow."""
+    picture = Image.fromarray(pixels)
+    if picture.mode == "RGBA":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return np.asarray(picture.convert("L"))
 
 
 def measure_page_picture(url: str, shown: tuple[int, int], rules: WebPictureRules) -> Measures:
