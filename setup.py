@@ -34,9 +34,11 @@ MODELS = ["torch>=2.13", "torchvision>=0.28", "open_clip_torch>=3.3,<4", "safete
 SEMANTIC = [*MODELS, "faiss-cpu>=1.15,<2"]
 RECAPTION = [*MODELS, "httpx>=0.28,<1", "transformers>=5.20,<6"]
 WEB = ["adblock>=0.6,<0.7", "zxing-cpp>=3.1,<4"]
+OCR = ["onnxruntime>=1.20,<2", "rapidocr>=3.10,<3.11"]  # the models of 3.10 are in its wheel, known by name
 OBJECTS = "obstore>=0.12,<0.13"
 TEST = [
     OBJECTS,
+    *OCR,
     *RECAPTION,
     *SEMANTIC,
     *WEB,
@@ -82,6 +84,7 @@ setup(
         "semantic": SEMANTIC,
         "aws": [OBJECTS, "boto3"],
         "recaption": RECAPTION,
+        "ocr": OCR,
         "gcp": [OBJECTS, "apache-beam[gcp]"],
         "test": TEST,
         "web": WEB,

@@ -18,6 +18,7 @@ from functools import partial
 from apache_beam.pvalue import PCollection
 
 from classifiers.clip import ClipScorer
+from classifiers.text_reader import TextReader
 from configs.schema.caption import CaptionConfig
 from pipelines.against import known_uri
 from recaption.asking import add_reply, ask_recaption, question_of
@@ -124,7 +125,9 @@ def concepts_fingerprint(cfg: CaptionConfig) -> str:
 def models_fingerprint(cfg: CaptionConfig) -> str:
     """What the models are known by; empty where none runs. Raises ModelError for local weights that are not there."""
     found = [score_relevance(cfg).model.fingerprint()] if cfg.relevance.enabled else []
-    return "+".join(found + ([captioner_of(cfg).fingerprint()] if cfg.recaption.enabled else []))
+    found += [captioner_of(cfg).fingerprint()] if cfg.recaption.enabled else []
+    reader = reader_of(cfg)
+    return "+".join(found + ([reader.fingerprint()] if reader else []))
 
 
 def check_models(cfg: CaptionConfig) -> None:
@@ -133,6 +136,8 @@ def check_models(cfg: CaptionConfig) -> None:
         ClipScorer(cfg.relevance).check_installed()
     if cfg.recaption.enabled:
         captioner_of(cfg).check_installed()
+    if reader := reader_of(cfg):
+        reader.check_installed()
 
 
 def score_relevance(cfg: CaptionConfig) -> Visit:
@@ -148,6 +153,10 @@ def captioner_of(cfg: CaptionConfig) -> ServerCaptioner | LocalCaptioner:
     return ServerCaptioner(rules) if rules.backend == "server" else LocalCaptioner(rules)
 
 
+def reader_of(cfg: CaptionConfig) -> TextReader | None:
+    return TextReader() if cfg.recaption.enabled and cfg.recaption.guard.ocr else None
+
+
 def ask_captioner(cfg: CaptionConfig) -> Visit:
     rules, pixels = cfg.recaption, cfg.read.max_decode_pixels
     accelerator = rules.captioner.local.accelerator if rules.captioner.backend == "local" else ""
@@ -157,7 +166,8 @@ def ask_captioner(cfg: CaptionConfig) -> Visit:
 
 def check_recaptions(cfg: CaptionConfig) -> Visit:
     """What the refined texts are judged by: the guard's measures, and the score by the relevance step's model."""
-    checker = RecaptionChecker(cfg.recaption.guard, ClipScorer(cfg.relevance) if cfg.relevance.enabled else None)
+    scorer, reader = ClipScorer(cfg.relevance) if cfg.relevance.enabled else None, reader_of(cfg)
+    checker = RecaptionChecker(cfg.recaption.guard, scorer, reader)
     hints = {"accelerator": cfg.relevance.accelerator} if cfg.relevance.enabled and cfg.relevance.accelerator else {}
     visit = Visit(checker, ask_check, add_check, cfg.relevance.batch_size, cfg.read.max_decode_pixels, hints)
-    return replace(visit, looks=cfg.relevance.enabled)
+    return replace(visit, looks=scorer is not None or reader is not None)

@@ -42,6 +42,8 @@ RECAPTION_MEASURES: dict[str, Measure] = {
     "recaption_wrong_language": Measure("string", "ISO 639-1", "Its language where that is not the original's"),
     "recaption_message": Measure("string", "words", "What was expected of the captioner, and found"),
     "recaption_facts_visible": Measure("int64", "facts", "Of the unsupported, what a higher CLIP score supports"),
+    "recaption_written": Measure("string", "lines", "What is written in the picture, where it was read"),
+    "recaption_written_error": Measure("string", "words", "Why the picture could not be read"),
 }
 
 CHARTED = frozenset({"recaption_characters", "recaption_clip_change", "recaption_facts_lost", "recaption_tokens_out"})

@@ -29,8 +29,9 @@ from transforms.records import Drop, Sample
 MODEL_KEYS = ("model", "pretrained", "device", "precision", "batch_size", "threads")
 """Keys of `relevance` that move scores; other scores need the pictures."""
 ASKING_KEYS = (
-    "enabled", "guard.max_seen_count", "guard.min_language_characters", "backend", "model", "prompt", "max_tokens",
-    "temperature", "seed", "max_side", "jpeg_quality", "local.path", "local.dtype", "local.device", "local.batch_size",
+    "enabled", "guard.max_seen_count", "guard.min_language_characters", "guard.ocr", "guard.ocr_min_confidence",
+    "backend", "model", "prompt", "max_tokens", "temperature", "seed", "max_side", "jpeg_quality",
+    "local.path", "local.dtype", "local.device", "local.batch_size",
 )  # fmt: skip
 """Keys of `recaption`, and below its `captioner`, that move what a captioner writes or what is measured on it."""
 EXAMPLES = 10

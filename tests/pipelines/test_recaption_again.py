@@ -99,7 +99,7 @@ def test_what_if_tells_another_mix_and_margin(pool, clip, output, tmp_path, caps
 def test_what_if_says_which_rows_only_a_run_can_tell(output, capsys):
     assert what_if(str(output), ["recaption.enabled=false"]) == 0
     assert verdicts(capsys.readouterr().out)["accepted"][1] == "0"
-    for change in ("captioner.prompt=describe-1", "captioner.model=other", "guard.max_seen_count=3"):
+    for change in ("captioner.prompt=describe-1", "captioner.model=other", "guard.max_seen_count=3", "guard.ocr=true"):
         with pytest.raises(ConfigError, match=rf"recaption\.{change.split('=')[0]} changes the measuring"):
             what_if(str(output), [f"recaption.{change}"])
 
