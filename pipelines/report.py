@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from pipelines.alike_queries import alike_groups, alike_sizes
 from pipelines.concept_summary import Summary, summarise
 from pipelines.concept_table import read_concepts
+from pipelines.document_queries import whole_documents
 from pipelines.recaption_queries import accepted, answered_by, turned_away
-from pipelines.report_pages import alike, concepts, findings, measures, overview, pictures, recaptions, rules
+from pipelines.report_pages import alike, concepts, documents, findings, measures, overview, pictures, recaptions, rules
 from pipelines.report_pages.frame import Contents, page
 from pipelines.report_pages.thumbnails import Expect, Fetch, Thumbnails
 from pipelines.report_queries import (
@@ -36,6 +37,8 @@ from transforms.storage import storage_for
 
 CLUSTERS, COPIES, TEXTS, CATEGORIES, FAILURES = 8, 7, 15, 25, 3
 """How many of each kind of finding the page shows."""
+DOCUMENTS = 6
+"""Whole documents."""
 ACCEPTED, TURNED_EACH = 8, 3
 """How many accepted refined texts, and how many of each rule that turned one away."""
 STRIPS, STRIP_COPIES = 4, 6
@@ -126,6 +129,7 @@ def format_report(
         measures.measures(spec, spreads, bins, cuts),
         concepts.concepts(balance) if balance else "",
         _rules(ledger, spec, manifest, (thumbnails, options.samples_per_side)),
+        _documents(ledger, spec, manifest, thumbnails),
         *_refined(ledger, spec, manifest, thumbnails),
         findings.failures(failure_classes(ledger, FAILURES), manifest.counts["read"]),
         *_optional(ledger, spec, manifest, thumbnails),
@@ -146,6 +150,11 @@ def _rules(
         examples.append((rule, dropped, nearest_kept(ledger, rule.measure, kind, limit, number)))
     thumbnails.prepare(row for _, dropped, kept in examples for row in (*dropped, *kept))
     return rules.rules(examples, manifest, thumbnails)
+
+
+def _documents(ledger: duckdb.DuckDBPyConnection, spec: ReportSpec, manifest: Manifest, thumbnails: Thumbnails) -> str:
+    found = whole_documents(ledger, DOCUMENTS) if pictures.are_counted(spec, manifest) else []
+    return documents.documents(found, thumbnails)
 
 
 def _refined(
@@ -200,6 +209,8 @@ def _contents(spec: ReportSpec, manifest: Manifest) -> Contents:
     plain += [("concepts", "Concepts")] if manifest.concepts else []
     plain[2:2] = [("pictures", "Pictures")] if pictures.are_counted(spec, manifest) else []
     middle = ("rules", "At the threshold", rules.links(spec.rules, manifest.counts))
-    refined = [("recaptions", "Refined captions")] if _has_refined(spec, manifest) else []
+    whole = pictures.are_counted(spec, manifest) and manifest.counts["kept"]
+    refined = [("documents", "Documents")] if whole else []
+    refined += [("recaptions", "Refined captions")] if _has_refined(spec, manifest) else []
     ending = [*refined, *ending]
     return [*((*one, ()) for one in plain), middle, *((*one, ()) for one in ending)]

@@ -25,7 +25,7 @@ THREADS = 2
 
 # Ties at a threshold are common (a share of 0.0, a side of 199): mixed by position, so that eight neighbours of one
 # file do not stand for all of them. Plain arithmetic: the same order in every version of the engine.
-_MIXED = '((position % 1000003) * 2654435761 + part * 40503) % 4294967296, source, part, position, "key"'
+MIXED = '((position % 1000003) * 2654435761 + part * 40503) % 4294967296, source, part, position, "key"'
 
 
 class Row(NamedTuple):
@@ -76,7 +76,8 @@ def open_ledger(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the run's ledger as `ledger`; what goes beyond `memory` goes to disk.
 
-    `held` reads it once, without `record`, which is most of its bytes: for many questions instead of one or two.
+    `held` reads it once, without `record`, which is most of its bytes: for many questions instead of one or two. The
+    few whole rows that are asked for come from `records`.
     `files` are the ledger's, where the caller has listed them. Those that are not local are copied for as long as it is
     open. Raises ValueError where there is no ledger.
     """
@@ -92,6 +93,7 @@ def open_ledger(
         paths = ", ".join(sql_text(escape(storage.fetch(file, folder))) for file in files)
         made = "TABLE ledger AS SELECT * EXCLUDE (record)" if held else "VIEW ledger AS SELECT *"
         connection.execute(f"CREATE {made} FROM read_parquet([{paths}])")
+        connection.execute(f'CREATE VIEW records AS SELECT "key", record FROM read_parquet([{paths}])')
         yield connection
 
 
@@ -196,7 +198,7 @@ def categories(connection: duckdb.DuckDBPyConnection, measure: str, count: int) 
 def mixed_rows(connection: duckdb.DuckDBPyConnection, where: str, more: str, count: int) -> list[list[Any]]:
     """[Row, and what `more` asks for] of rows from all over the pool."""
     found = fetch_all(
-        connection, f"SELECT {_columns('NULL')}, {more} FROM ledger WHERE {where} ORDER BY {_MIXED} LIMIT {int(count)}"
+        connection, f"SELECT {_columns('NULL')}, {more} FROM ledger WHERE {where} ORDER BY {MIXED} LIMIT {int(count)}"
     )
     width = len(Row._fields)
     return [[Row(*row[:width]), *row[width:]] for row in found]
@@ -211,7 +213,7 @@ def _columns(value: str) -> str:
 
 
 def rows_where(connection: duckdb.DuckDBPyConnection, value: str, where: str, order: str, count: int) -> list[Row]:
-    query = f"SELECT {_columns(value)} FROM ledger WHERE {where} ORDER BY {order}, {_MIXED} LIMIT {int(count)}"
+    query = f"SELECT {_columns(value)} FROM ledger WHERE {where} ORDER BY {order}, {MIXED} LIMIT {int(count)}"
     return [Row(*row) for row in fetch_all(connection, query)]
 
 

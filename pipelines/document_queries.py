@@ -1,0 +1,17 @@
+"""What the report asks of documents: a few whole ones, with all their pieces."""
+
+from __future__ import annotations
+
+import duckdb
+
+from pipelines.report_queries import MIXED, fetch_all
+from transforms.records import Sample, decode_sample
+
+
+def whole_documents(connection: duckdb.DuckDBPyConnection, count: int) -> list[Sample]:
+    """Kept documents from all over the pool, those first of which pictures went."""
+    query = f"SELECT \"key\" FROM ledger WHERE fate = 'kept' ORDER BY pictures_kept < pictures DESC, {MIXED} LIMIT ?"
+    keys = [key for (key,) in fetch_all(connection, query, [count])]
+    found = fetch_all(connection, 'SELECT "key", record FROM records WHERE list_contains($1, "key")', [keys])
+    by_key = {key: decode_sample(record) for key, record in found}
+    return [by_key[key] for key in keys]

@@ -1,0 +1,80 @@
+"""Documents as they go out: texts and pictures in reading order, pictures that went greyed, with the reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from pipelines.report_pages.markup import count, esc, foreign, number, section
+from pipelines.report_pages.thumbnails import Thumbnails
+from pipelines.report_queries import Row
+from transforms.records import Picture, Sample, Span, Text, is_shown
+
+PIECES = 60
+"""Pieces of a document that a card shows."""
+TEXT = 360
+"""Characters of one text."""
+OUTSIDE = "picture_outside_content"
+
+
+def documents(found: Sequence[Sample], thumbnails: Thumbnails) -> str:
+    """Empty where no document is kept."""
+    if not found:
+        return ""
+    thumbnails.prepare(_row(p, one) for one in found for p in _shown(one) if isinstance(p, Picture))
+    lead = "Whole documents as they were kept. A picture that a rule turned away stands greyed where it stood."
+    cards = "".join(document_card(one, thumbnails) for one in found)
+    return section("documents", "Documents", lead, f'<div class="documents">{cards}</div>')
+
+
+def document_card(sample: Sample, thumbnails: Thumbnails) -> str:
+    said = json.loads(sample.meta) if sample.meta else {}
+    outside = sum(_is_outside(piece) for piece in sample.pieces)
+    left = len(sample.pieces) - outside - PIECES
+    notes = [f"{count(outside)} pictures outside the content"] if outside else []
+    notes += [f"{count(left)} further pieces"] if left > 0 else []
+    parts = "".join(_picture(p, sample, thumbnails) if isinstance(p, Picture) else _text(p) for p in _shown(sample))
+    return (
+        f'<article class="document card"><h3>{foreign(said.get("title") or sample.source_key, 120)}</h3>'
+        f'<p class="key">{foreign(sample.source_key, 160)} <code>{esc(sample.key)}</code></p>{parts}'
+        f'<p class="note">{" · ".join(notes)}</p></article>'
+    )
+
+
+def _shown(sample: Sample) -> Iterator[Picture | Text]:
+    return (piece for piece in [p for p in sample.pieces if not _is_outside(p)][:PIECES])
+
+
+def _is_outside(piece: Picture | Text) -> bool:
+    return isinstance(piece, Picture) and piece.drop is not None and piece.drop.rule == OUTSIDE
+
+
+def _text(text: Text) -> str:
+    more = f" <small>{count(len(text.value))} characters</small>" if len(text.value) > TEXT else ""
+    return f'<p class="piece {esc(text.role)}">{foreign(text.value, TEXT)}{more}</p>'
+
+
+def _picture(picture: Picture, sample: Sample, thumbnails: Thumbnails) -> str:
+    image = thumbnails.image(_row(picture, sample))
+    if is_shown(picture):
+        return f'<figure class="piece">{image}</figure>'
+    return f'<figure class="piece gone">{image}<figcaption>{_reason(picture)}</figcaption></figure>'
+
+
+def _reason(picture: Picture) -> str:
+    if picture.failure is not None:
+        return f"<code>{esc(picture.failure.error)}</code>"
+    if picture.drop is None:
+        return ""
+    told = f" {number(picture.drop.value)}, limit {number(picture.drop.limit)}"
+    return f"<code>{esc(picture.drop.rule)}</code>{told} {foreign(picture.drop.detail, 80)}"
+
+
+def _row(picture: Picture, sample: Sample) -> Row:
+    """The picture as thumbnails know one."""
+    row = Row(sample.key, sample.fate, *[None] * 11, picture.width, picture.height)
+    source = picture.source
+    if not isinstance(source, Span):
+        return row
+    row = row._replace(uri=source.uri, container=source.container, member=source.member)
+    return row._replace(start=source.start, end=source.end)
