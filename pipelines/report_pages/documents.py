@@ -72,9 +72,21 @@ def _reason(picture: Picture) -> str:
 
 def _row(picture: Picture, sample: Sample) -> Row:
     """The picture as thumbnails know one."""
-    row = Row(sample.key, sample.fate, *[None] * 11, picture.width, picture.height)
-    source = picture.source
-    if not isinstance(source, Span):
-        return row
-    row = row._replace(uri=source.uri, container=source.container, member=source.member)
-    return row._replace(start=source.start, end=source.end)
+    source = picture.source if isinstance(picture.source, Span) else None
+    return Row(
+        key=sample.key,
+        fate=sample.fate,
+        rule=None,
+        value=None,
+        limit=None,
+        detail=None,
+        text=None,
+        text_length=None,
+        uri=source.uri if source else None,
+        container=source.container if source else None,
+        start=source.start if source else None,
+        end=source.end if source else None,
+        member=source.member if source else None,
+        width=picture.width,
+        height=picture.height,
+    )
