@@ -73,6 +73,7 @@ def fate_of(picture: Picture) -> str:
         ("small.html", "document_without_pictures", ["picture_too_small"]),
         ("short.html", "document_too_few_words", ["kept"]),
         ("advert.html", "document_without_pictures", ["picture_advert"]),
+        ("bomb.html", "document_without_pictures", ["image_too_many_pixels"]),
         ("again.html", "", ["kept", "picture_repeated"]),
         ("icons.html", "", ["picture_decoration", "kept"]),
     ],
@@ -91,10 +92,10 @@ def test_a_picture_is_found_in_another_archive_behind_redirects(rows):
 
 def test_every_record_and_every_picture_is_accounted_for(finished, rows):
     counts = json.loads((finished / "manifest.json").read_text())["counts"]
-    assert counts["records"] == {"pages": 14, "pictures": 5, "redirects": 4, "refused": 1}
-    assert (counts["read"], counts["failed"]) == (15, {"WarcTruncated": 1})
+    assert counts["records"] == {"pages": 15, "pictures": 6, "redirects": 4, "refused": 1}
+    assert (counts["read"], counts["failed"]) == (16, {"WarcTruncated": 1})
     told = counts["pictures"]
-    assert told["read"] == told["kept"] + sum(told["dropped"].values()) + sum(told["failed"].values()) == 17
+    assert told["read"] == told["kept"] + sum(told["dropped"].values()) + sum(told["failed"].values()) == 18
     assert told["dropped"]["with_document"] == 2
 
 
@@ -222,6 +223,41 @@ def test_pictures_are_scored_against_the_passages_near_them(pool, tmp_path):
     assert not any("passage_score" in p.measures for p in pictures(row(found, "small.html")))
     assert problems(tmp_path) == {}
     assert main(["what-if", str(tmp_path), "--set", "passages.min_score=0.5"]) == 0
+
+
+def test_archives_that_cannot_be_read_are_a_failed_row_each(pool, tmp_path):
+    (tmp_path / "empty.warc.gz").write_bytes(b"")
+    (tmp_path / "noise.warc").write_bytes(bytes(range(256)) * 40)
+    inputs = [pool[0], pool[1], *(str(tmp_path / name) for name in ("empty.warc.gz", "noise.warc"))]
+    assert main(line(inputs, tmp_path / "out")) == 0
+    counts = json.loads((tmp_path / "out/manifest.json").read_text())["counts"]
+    assert (counts["read"], counts["failed"]["UnitEmpty"], sum(counts["failed"].values())) == (17, 1, 2)
+    assert problems(tmp_path / "out") == {}
+
+
+def test_archives_are_no_input_of_captions_and_tars_none_of_pages(pool, tmp_path, capsys):
+    (tmp_path / "a.tar").write_bytes(b"")
+    assert main(["run", "caption", "--input", pool[0], "--output", str(tmp_path / "out")]) == 2
+    assert main(line([str(tmp_path / "a.tar")], tmp_path / "out")) == 2
+    told = capsys.readouterr().err
+    assert "expected a file of .tar" in told and "expected a file of .warc .warc.gz" in told
+
+
+def test_a_list_that_is_not_there_is_said_before_anything_is_read(pool, tmp_path, capsys):
+    assert main(line(pool, tmp_path, "--set", "safety.words=/none/words.txt")) == 2
+    assert "expected readable lists in UTF-8" in capsys.readouterr().err
+
+
+def test_lists_of_the_user_are_asked(pool, tmp_path):
+    pytest.importorskip("adblock")
+    (tmp_path / "easy.txt").write_text("||site.example/one.jpg\n")
+    (tmp_path / "words.txt").write_text("harbour\n")
+    asked = ("--set", f"adverts.lists=[{tmp_path}/easy.txt]", "--set", f"safety.words={tmp_path}/words.txt")
+    assert main(line(pool, tmp_path / "out", *asked)) == 0
+    found = {row.sample.key: row.sample for row in samples_by_unit(str(tmp_path / "out"))}
+    (picture,) = pictures(row(found, "good.html"))
+    assert (picture.drop.rule, picture.measures["advert_list"]) == ("picture_advert", 1)
+    assert sum(one.measures.get("unsafe_words", 0) for one in found.values()) > 0
 
 
 def test_plan_and_against_say_that_they_know_captions_only(pool, finished, tmp_path, capsys):

@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from tests.transforms.archives import packed, record, redirect
+from tests.transforms.archives import PNG, packed, record, redirect
 
 SITE = "http://site.example"
 TEXT = """
@@ -65,9 +65,12 @@ def write_web_pool(folder: Path) -> list[str]:
         page("again.html", text(15), '<img src="one.jpg"><img src="one.jpg">'),
         page("icons.html", text(16), '<img src="one.jpg" width="16" height="16"><img src="deep/two.jpg">'),
         twice,
+        page("bomb.html", text(17), '<img src="bomb.png">'),
     ]
     held = [picture("one.jpg", jpeg(1)), picture("deep/two.jpg", jpeg(2)), picture("new.jpg", jpeg(3))]
     held += [picture("small.jpg", jpeg(4, 80)), picture("broken.jpg", jpeg(5)[:300])]
+    bomb = PNG.replace(b"IHDR" + (1).to_bytes(4, "big") * 2, b"IHDR" + (60_000).to_bytes(4, "big") * 2)
+    held += [record(f"{SITE}/bomb.png", bomb, media="image/png")]
     leads = [redirect(f"{SITE}/old.jpg", "/older.jpg"), redirect(f"{SITE}/older.jpg", f"{SITE}/new.jpg")]
     leads += [redirect(f"{SITE}/round.jpg", "/about.jpg"), redirect(f"{SITE}/about.jpg", "/round.jpg")]
     cut = gzip.compress(page("cut.html", text(13)), mtime=0)[:-40]
