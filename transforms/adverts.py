@@ -99,7 +99,7 @@ class AdvertLists:
         """Whether a browser on `page` would not fetch `url`; never for what is no http(s) address."""
         if not url.startswith(("http://", "https://")):
             return False
-        return bool(self._engine.check_network_urls(url[:_MAX_URL], page, kind).matched)
+        return bool(self._engine.check_network_urls(url[:_MAX_URL], page[:_MAX_URL], kind).matched)
 
 
 def measure_advert(shown: Shown, rules: AdvertRules, lists: AdvertLists | None = None) -> Measures:
@@ -114,7 +114,7 @@ def measure_advert(shown: Shown, rules: AdvertRules, lists: AdvertLists | None =
         "advert_url": _first(addressed, rules.advert_words),
         "advert_banner": _first(named + addressed, rules.banner_words),
         "advert_size": banner_size([*shown.sizes, *_sizes_in(shown.url)], rules.size_tolerance),
-        "advert_link": counted_link(shown.link, shown.page),
+        "advert_link": counted_link(shown.link[:_MAX_URL], shown.page[:_MAX_URL]),
     }
     return found | {name: sign for name, sign in signs.items() if sign}
 

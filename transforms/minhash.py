@@ -25,7 +25,6 @@ are not found."""
 _CHUNK = 512
 """Shingles permuted at a time: half a megabyte, which stays in the cache."""
 _FACTOR, _MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
-_hash = xxhash.xxh3_64_intdigest
 _SKIPPED = re.compile(r"[\W_]+")
 
 Wide = np.ndarray[Any, np.dtype[np.uint64]]
@@ -41,9 +40,7 @@ def shingle_hashes(text: str, words: int, characters: int) -> Wide:
         letters = np.frombuffer(_SKIPPED.sub("", text.casefold()).encode("utf-32-le"), np.uint32)
         units, size = _mixed(letters.astype(np.uint64)), characters
     else:
-        known: dict[str, int] = {}
-        found = [known.get(word) or known.setdefault(word, _hash(word.encode())) for word in split_words(text)]
-        units, size = np.array(found, np.uint64), words
+        units, size = np.array([_hash_word(word) for word in split_words(text)], np.uint64), words
     if not len(units):
         return units
     size = min(size, len(units))
@@ -77,6 +74,11 @@ def estimate_similarity(one: Values, others: Values) -> np.ndarray[Any, np.dtype
     """Estimated Jaccard similarities of one signature with each of (n, size) others, 0..1, in four decimals."""
     equal: np.ndarray[Any, np.dtype[np.float64]] = np.round((others == one).mean(axis=1), 4)
     return equal
+
+
+@lru_cache(maxsize=1 << 16)
+def _hash_word(word: str) -> int:
+    return xxhash.xxh3_64_intdigest(word.encode())
 
 
 def _mixed(numbers: Wide) -> Wide:

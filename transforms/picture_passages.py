@@ -17,6 +17,10 @@ import numpy as np
 from configs.schema.web_rules import PassageRules
 from transforms.records import Drop, Picture
 
+PASSAGE_MEASURES = {
+    "passage_score": "cosine with the best of the passages around it",
+    "passage": "number of the passage it is assigned to, -1 for none",
+}
 SCALE = 10_000
 _FAR = 1 << 20
 """More than any distance between places: nearness decides only between equal sums."""

@@ -18,6 +18,7 @@ from transforms.fingerprints import digest
 from transforms.matching import Candidate, Met
 from transforms.records import Drop, Picture, Sample
 
+REPEATED_MEASURES = {"picture_documents": "documents of the pool that show the picture, where two or more"}
 MAX_PIECES = 1 << 16
 """Pieces of a row that can offer a key (transforms/matching.py); pictures behind them are not counted."""
 

@@ -33,6 +33,11 @@ from transforms.minhash import (
 from transforms.records import Drop, Picture, Sample, with_measures
 from transforms.web_texts import document_text
 
+DUPLICATE_MEASURES = {
+    "text_copies": "documents around the one that stays, itself with them",
+    "text_duplicate_of": "key of the one that stays",
+    "text_similarity": "estimated Jaccard similarity with it",
+}
 STAR = 2
 """Parts of a payload that speaks for all rows of a signature: how many, and (key of who stays, similarity). A row's own
 has three: weight, key, signature."""

@@ -77,11 +77,13 @@ def measure_page_picture(url: str, shown: tuple[int, int], rules: WebPictureRule
 
     A measure is left out where there is nothing to say.
     """
+    # Cut here, so that no cache holds the megabytes of a data: URI.
+    url = url[:_MAX_URL]
     words = address_words(url)
     found: Measures = {}
     if word := _first_of(words, rules.decoration_words):
         found["decoration_word"] = word
-    if not _PICTURE_NAME.search(url[:_MAX_URL].partition("?")[0]) and (word := _first_of(words, rules.tracker_words)):
+    if not _PICTURE_NAME.search(url.partition("?")[0]) and (word := _first_of(words, rules.tracker_words)):
         found["tracker_word"] = word
     if all(shown):
         found |= {"shown_width": shown[0], "shown_height": shown[1]}
@@ -102,7 +104,7 @@ def address_words(url: str) -> tuple[str, ...]:
     """
     if url.startswith("data:"):
         return ()
-    path = url[:_MAX_URL].split("#")[0].split("?")[0].partition("://")[2].partition("/")[2]
+    path = url.split("#")[0].split("?")[0].partition("://")[2].partition("/")[2]
     *folders, name = unquote(path).split("/")
     words = [folder.lower() for folder in folders if folder.isalpha()]
     words += _WORD.findall(_CAMEL.sub("-", name).lower())

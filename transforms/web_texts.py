@@ -40,6 +40,7 @@ TEXT_MEASURES = {
     "unsafe_words": "occurrences of words of the user's list",
     "unsafe_share": "the same over words",
     "unsafe_found": "the most frequent of them",
+    "pictures_kept": "pictures that stay",
     "words_per_picture": "words over pictures that stay",
 }
 _HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
