@@ -100,15 +100,13 @@ def _measure_runs(words: list[str]) -> Measures:
 
 def _numbered(first: Numbers, then: Numbers) -> Numbers:
     """A number for each different pair."""
-    if not len(first):
-        return np.empty(0, np.int64)
     numbers: Numbers = np.unique(first * (int(then.max()) + 1) + then, return_inverse=True)[1].astype(np.int64)
     return numbers
 
 
 def _top_share(runs: Numbers, lengths: Numbers, size: int) -> float:
     """Of runs as frequent as the most frequent one, the longest counts."""
-    counts = np.bincount(runs) if len(runs) else np.zeros(1, np.int64)
+    counts = np.bincount(runs)
     if counts.max() < 2:
         return 0.0
     ends = np.concatenate([[0], np.cumsum(lengths)])
@@ -117,8 +115,6 @@ def _top_share(runs: Numbers, lengths: Numbers, size: int) -> float:
 
 
 def _repeated_share(runs: Numbers, lengths: Numbers, size: int) -> float:
-    if not len(runs):
-        return 0.0
     _, first = np.unique(runs, return_index=True)
     again = np.ones(len(runs), np.int64)
     again[first] = 0
