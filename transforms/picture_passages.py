@@ -19,7 +19,8 @@ from transforms.records import Drop, Picture
 
 PASSAGE_MEASURES = {
     "passage_score": "cosine with the best of the passages around it",
-    "passage": "number of the passage it is assigned to, -1 for none",
+    "passage_best": "piece of that passage",
+    "passage_assigned": "piece of the passage it is assigned to, -1 for none",
 }
 SCALE = 10_000
 _FAR = 1 << 20

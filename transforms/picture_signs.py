@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from configs.schema.web_rules import AdvertRules, CodeRules, WebPictureRules
 from transforms.adverts import AdvertLists, Shown, measure_advert
@@ -24,14 +23,8 @@ from transforms.web_rows import read_text
 
 
 def measure_pixels(pixels: Pixels, codes: CodeRules) -> Measures:
-    """Sharpness, and codes where they are looked for; transparent pixels are seen on white, as on a page."""
-    pixels = _on_white(pixels) if pixels.shape[2] == 4 else pixels
+    """Sharpness, and codes where they are looked for."""
     return {"sharpness": measure_sharpness(pixels)} | (measure_codes(pixels, codes) if codes.enabled else {})
-
-
-def _on_white(pixels: Pixels) -> Pixels:
-    alpha = pixels[..., 3:].astype(np.uint16)
-    return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)
