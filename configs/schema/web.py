@@ -68,7 +68,9 @@ class PassageModelRules(PassageRules):
     pretrained: str = "openai"
     """open_clip weights tag or the path of a checkpoint; empty for `local-dir:`."""
     device: str = "auto"
+    """`auto` (cuda, else cpu), or a torch device."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bf16 where the device computes in it, else fp32."""
     batch_size: int = Field(64, ge=1)
     """Pictures in one forward pass; batches never cross a unit of work."""
     accelerator: str = ""

@@ -21,6 +21,7 @@ class WebPictureRules(Strict):
     min_side: int = Field(150, ge=1)
     """Pixels of the shorter side. MMC4 and OBELICS: 150."""
     min_width_to_height: float = Field(0.5, gt=0, le=1)
+    """Width over height, as `max_width_to_height`."""
     max_width_to_height: float = Field(2.0, ge=1)
     """Width over height. MMC4: 0.5 to 2."""
     min_shown_side: int = Field(50, ge=0)
@@ -89,7 +90,9 @@ class AdvertRules(Strict):
         "adbox", "adslot", "adunit", "adsbygoogle", "dfp", "promoted", "sponsor", "sponsored", "sponsors", "taboola",
         "outbrain",
     )  # fmt: skip
+    """Words that classes, ids and addresses of adverts bear, in lower case."""
     banner_words: tuple[str, ...] = ("banner", "banners", "promo", "promotion", "affiliate", "affiliates")
+    """Weaker words of the same places, in lower case."""
     size_tolerance: int = Field(2, ge=0)
     """Pixels that a side may differ from a standard banner's, as a border adds them."""
     end_share: float = Field(0.9, ge=0, le=1)
@@ -102,8 +105,11 @@ class WebTextRules(Strict):
 
     enabled: bool = True
     min_words: int = Field(50, ge=0)
+    """Words of all texts."""
     max_words: int = Field(100_000, ge=1)
+    """Words of all texts."""
     min_mean_word: float = Field(3.0, ge=0)
+    """Characters of a word on average, as `max_mean_word`."""
     max_mean_word: float = Field(10.0, ge=0)
     """Characters of a word on average. Asked of text with spaces between words only."""
     max_symbols: float = Field(0.1, ge=0)
@@ -113,10 +119,13 @@ class WebTextRules(Strict):
     max_repeated_lines: float = Field(0.2, ge=0, le=1)
     """Share of characters in lines that stood before."""
     max_top_2gram: float = Field(0.20, ge=0, le=1)
+    """Share of the words' characters in the most frequent run of two words, as `max_top_4gram`."""
     max_top_3gram: float = Field(0.18, ge=0, le=1)
+    """The same of three words."""
     max_top_4gram: float = Field(0.16, ge=0, le=1)
     """Share of the words' characters in all places of the most frequent run of so many words, if it comes twice."""
     max_repeated_5grams: float = Field(0.15, ge=0, le=1)
+    """Share of the words' characters in runs of five words that stood before, as `max_repeated_10grams`."""
     max_repeated_10grams: float = Field(0.10, ge=0, le=1)
     """Share of the words' characters in runs of so many words that stood before."""
     max_characters: int = Field(500_000, ge=1_000)
@@ -159,6 +168,7 @@ class TextDuplicateRules(Strict):
     min_similarity: float = Field(0.8, gt=0, le=1)
     """Jaccard similarity of the sets of shingles, as the signatures estimate it. Lee et al. (arXiv 2107.06499): 0.8."""
     bands: int = Field(32, ge=1)
+    """Bands that a signature is cut into, as `rows`."""
     rows: int = Field(8, ge=1)
     """Values of the signature: bands times rows. Two documents meet where all rows of a band are equal: with 32 bands
     of 8, 99.7 % of the pairs of similarity 0.8 and 12 % of 0.5 (1 - (1 - s^8)^32)."""

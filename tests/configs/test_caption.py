@@ -9,9 +9,10 @@ import yaml
 
 from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError, Strict, load_config, parse_config
+from configs.schema.web import WebConfig
 
 ROOT = Path(__file__).parents[2]
-SCHEMAS = {"caption": CaptionConfig}
+SCHEMAS = {"caption": CaptionConfig, "interleaved_web": WebConfig}
 """By the name of the YAML under configs/pipelines."""
 YAMLS = sorted((ROOT / "configs" / "pipelines").glob("*.yaml"))
 
