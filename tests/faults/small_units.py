@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.pipelines.whole_runs import ROOT, standing, unfinished
@@ -45,7 +46,10 @@ def nothing_done_again(before: dict, output: Path) -> dict:
     after = standing(output, *FOLDERS)
     assert before.items() <= after.items(), "finished work was done again"
     left = unfinished(output)
-    assert len(left) <= 2 < 0.1 * UNITS, left
+    under_way = {
+        re.search(r"\d+", Path(name).name)[0].lstrip("0") for name in left
+    }  # the last pass writes two files a unit
+    assert len(under_way) <= 2 < 0.1 * UNITS, left
     for name in left:
         (output / name).unlink()
     return after
