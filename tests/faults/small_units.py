@@ -46,9 +46,7 @@ def nothing_done_again(before: dict, output: Path) -> dict:
     after = standing(output, *FOLDERS)
     assert before.items() <= after.items(), "finished work was done again"
     left = unfinished(output)
-    under_way = {
-        re.search(r"\d+", Path(name).name)[0].lstrip("0") for name in left
-    }  # the last pass writes two files a unit
+    under_way = {int(re.search(r"\d+", Path(name).name)[0]) for name in left}  # the last pass writes two files a unit
     assert len(under_way) <= 2 < 0.1 * UNITS, left
     for name in left:
         (output / name).unlink()

@@ -95,7 +95,7 @@ def test_a_file_that_vanishes_between_listing_and_reading(pool, tmp_path, monkey
         (folder / "a.tar").unlink(missing_ok=True)
         return units
 
-    monkeypatch.setattr("pipelines.run.list_units", listed_and_gone)
+    monkeypatch.setattr("pipelines.makings.list_units", listed_and_gone)
     assert run_here([f"{folder}/*.tar"], tmp_path / "out", *RULES) == 0
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["counts"]["failed"] == {"UnitUnreadable": 1}

@@ -65,6 +65,8 @@ def house(tmp_path, monkeypatch):
         "transforms/beam/scan.py",
         "pipelines/caption.py",
         "pipelines/against.py",
+        "pipelines/interleaved_web.py",
+        "pipelines/kinds.py",
         "pipelines/report.py",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +83,8 @@ def house(tmp_path, monkeypatch):
         ("transforms/beam/scan.py", True),
         ("pipelines/caption.py", True),
         ("pipelines/against.py", True),
+        ("pipelines/interleaved_web.py", True),
+        ("pipelines/kinds.py", True),
         ("pipelines/report.py", False),
     ],
 )
