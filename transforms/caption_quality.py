@@ -10,7 +10,6 @@ than one caption; toxicity, which the papers do not name.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -18,7 +17,7 @@ from msgspec.structs import replace
 
 from configs.schema.caption import CaptionRules, LanguageRules
 from transforms.file_names import measure_file_names, measure_urls
-from transforms.limits import check_above, check_below
+from transforms.limits import Limit, Table, check_below
 from transforms.loaded import Loaded
 from transforms.records import Drop, Measures, Piece, Text
 from transforms.words import count_words, split_words
@@ -120,68 +119,26 @@ def _measure_piece(piece: Piece, language: LanguageRules) -> Piece:
     return replace(piece, measures={**piece.measures, **measure_caption(piece.value), **found})
 
 
-def check_missing(text: Text, rules: CaptionRules) -> Drop | None:
-    return check_below(text, "characters", 1, "caption_missing")
-
-
-def check_control_characters(text: Text, rules: CaptionRules) -> Drop | None:
-    return check_above(text, "control_characters", rules.max_control_characters, "caption_control_characters")
-
-
-def check_file_name(text: Text, rules: CaptionRules) -> Drop | None:
-    return check_above(text, "file_name_share", rules.max_file_name_share, "caption_file_name")
-
-
-def check_url(text: Text, rules: CaptionRules) -> Drop | None:
-    return check_above(text, "url_share", rules.max_url_share, "caption_url")
-
-
-def check_repeated_characters(text: Text, rules: CaptionRules) -> Drop | None:
-    return check_above(text, "repeated_characters", rules.max_repeated_characters, "caption_repeated_characters")
-
-
-def check_repeated_words(text: Text, rules: CaptionRules) -> Drop | None:
-    return check_above(text, "repeated_words", rules.max_repeated_words, "caption_repeated_words")
-
-
-def check_too_short(text: Text, rules: CaptionRules) -> Drop | None:
-    return check_below(text, "characters", rules.min_characters, "caption_too_short")
-
-
-def check_too_long(text: Text, rules: CaptionRules) -> Drop | None:
-    return check_above(text, "characters", rules.max_characters, "caption_too_long")
-
-
-def check_too_few_words(text: Text, rules: CaptionRules) -> Drop | None:
-    return check_below(text, "words", rules.min_words, "caption_too_few_words")
-
-
-def check_too_many_words(text: Text, rules: CaptionRules) -> Drop | None:
-    return check_above(text, "words", rules.max_words, "caption_too_many_words")
-
-
-CAPTION_CHECKS: tuple[Callable[[Text, CaptionRules], Drop | None], ...] = (
-    check_missing,
-    check_control_characters,
-    check_file_name,
-    check_url,
-    check_repeated_characters,
-    check_repeated_words,
-    check_too_short,
-    check_too_long,
-    check_too_few_words,
-    check_too_many_words,
+LIMITS = Table(
+    [
+        Limit("caption_control_characters", "control_characters", "max_control_characters"),
+        Limit("caption_file_name", "file_name_share", "max_file_name_share"),
+        Limit("caption_url", "url_share", "max_url_share"),
+        Limit("caption_repeated_characters", "repeated_characters", "max_repeated_characters"),
+        Limit("caption_repeated_words", "repeated_words", "max_repeated_words"),
+        Limit("caption_too_short", "characters", "min_characters"),
+        Limit("caption_too_long", "characters", "max_characters"),
+        Limit("caption_too_few_words", "words", "min_words"),
+        Limit("caption_too_many_words", "words", "max_words"),
+    ]
 )
 
 
 def check_caption(text: Text, rules: CaptionRules) -> Drop | None:
-    """The first rule that fires; a value exactly at its limit stays. A measure that was not taken cannot fire."""
+    """The first rule that fires; an empty caption before all others."""
     if not rules.enabled:
         return None
-    for check in CAPTION_CHECKS:
-        if drop := check(text, rules):
-            return drop
-    return None
+    return check_below(text, "characters", 1, "caption_missing") or LIMITS.first_crossed(text, rules)
 
 
 def check_language(text: Text, rules: LanguageRules) -> Drop | None:

@@ -5,14 +5,13 @@ Left out on purpose: decoding (transforms/pictures.py), sharpness and aesthetics
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import gcd
 from typing import Any
 
 import numpy as np
 
 from configs.schema.caption import ImageRules
-from transforms.limits import check_above, check_below
+from transforms.limits import Limit, Table, check_above
 from transforms.records import Drop, Measures, Picture
 
 # 16k grey values put the standard error of grey_std under 1 % of it, at a tenth of the cost of a 512 x 384 picture.
@@ -72,50 +71,30 @@ def _step(count: int, width: int) -> int:
     return step
 
 
-def check_too_many_pixels(picture: Picture, rules: ImageRules) -> Drop | None:
-    return check_above(picture, "pixel_count", rules.max_pixel_count, "image_too_many_pixels")
-
-
-def check_too_small(picture: Picture, rules: ImageRules) -> Drop | None:
-    return check_below(picture, "short_side", rules.min_short_side, "image_too_small")
-
-
-def check_aspect_ratio(picture: Picture, rules: ImageRules) -> Drop | None:
-    return check_above(picture, "aspect_ratio", rules.max_aspect_ratio, "image_aspect_ratio")
-
-
-def check_too_few_pixels(picture: Picture, rules: ImageRules) -> Drop | None:
-    return check_below(picture, "pixel_count", rules.min_pixel_count, "image_too_few_pixels")
-
-
-def check_animated(picture: Picture, rules: ImageRules) -> Drop | None:
-    return None if rules.allow_animated else check_above(picture, "frames", 1, "image_animated")
-
-
-def check_solid_colour(picture: Picture, rules: ImageRules) -> Drop | None:
-    return check_below(picture, "grey_std", rules.min_grey_std, "image_solid_colour")
-
-
-def check_low_information(picture: Picture, rules: ImageRules) -> Drop | None:
-    return check_below(picture, "entropy", rules.min_entropy, "image_low_information")
-
-
-IMAGE_CHECKS: tuple[Callable[[Picture, ImageRules], Drop | None], ...] = (
-    check_too_many_pixels,
-    check_too_small,
-    check_aspect_ratio,
-    check_too_few_pixels,
-    check_animated,
-    check_solid_colour,
-    check_low_information,
+SHAPE = Table(
+    [
+        Limit("image_too_many_pixels", "pixel_count", "max_pixel_count"),
+        Limit("image_too_small", "short_side", "min_short_side"),
+        Limit("image_aspect_ratio", "aspect_ratio", "max_aspect_ratio"),
+        Limit("image_too_few_pixels", "pixel_count", "min_pixel_count"),
+    ]
+)
+CONTENT = Table(
+    [
+        Limit("image_solid_colour", "grey_std", "min_grey_std"),
+        Limit("image_low_information", "entropy", "min_entropy"),
+    ]
 )
 
 
 def check_image(picture: Picture, rules: ImageRules) -> Drop | None:
-    """The first rule that fires; a value exactly at its limit stays. A measure that was not taken cannot fire."""
+    """The first rule that fires: shape, animation, content."""
     if not rules.enabled:
         return None
-    for check in IMAGE_CHECKS:
-        if drop := check(picture, rules):
-            return drop
-    return None
+    return (
+        SHAPE.first_crossed(picture, rules) or _check_animated(picture, rules) or CONTENT.first_crossed(picture, rules)
+    )
+
+
+def _check_animated(picture: Picture, rules: ImageRules) -> Drop | None:
+    return None if rules.allow_animated else check_above(picture, "frames", 1, "image_animated")

@@ -6,7 +6,6 @@ a threshold does. Case, spacing and surrounding punctuation aside; copies of one
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -17,7 +16,6 @@ from transforms.fingerprints import digest
 from transforms.matching import Candidate, Met
 from transforms.records import Drop, Sample, Text, pictures
 
-_SPACES = re.compile(r"\s+")
 # Punctuation of every script. Not \W, which would take the vowel signs of Indic words.
 _EDGES = " " + "".join(c for c in map(chr, range(0x10000)) if unicodedata.category(c).startswith("P"))
 
@@ -52,7 +50,7 @@ class SharedCaptions:
 
 
 def normal_caption(text: str) -> str:
-    return _SPACES.sub(" ", text).strip(_EDGES).casefold()
+    return " ".join(text.split()).strip(_EDGES).casefold()
 
 
 def check_boilerplate(text: Text, rules: BoilerplateRules) -> Drop | None:

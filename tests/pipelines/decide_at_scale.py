@@ -106,8 +106,9 @@ def folded(shuffle: Shuffle, fold: Fold, task: int, units: range) -> Iterator[tu
 
 def pack_scanned(shuffle: Shuffle, task: int, units: range, buckets: int) -> None:
     for unit in units:
+        samples = list(samples_of(unit, ROWS_PER_UNIT))
         for matcher in (KEYS, CAPTIONS):
-            put_packed(shuffle, matcher, unit, samples_of(unit, ROWS_PER_UNIT), buckets)
+            put_packed(shuffle, matcher, unit, samples, buckets)
 
 
 def pack_sound(shuffle: Shuffle, task: int, units: range, buckets: int) -> None:
