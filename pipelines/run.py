@@ -231,7 +231,7 @@ def versions() -> dict[str, str]:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            found[package] = "not installed"
+            found[package] = "run from its folder" if package == "beamsift" else "not installed"
     return found
 
 
