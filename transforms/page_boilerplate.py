@@ -41,10 +41,13 @@ _MOST = 0.8
 """Share of a page's characters from which an element is not believed to be its <nav> or <footer>."""
 _MOST_PROSE = {"share": 400, "newsletter": 400, "advert": 800, "cookie": 1_500}
 """Characters of prose above which a block is about these things and not one of them."""
+_LINKED = {"sidebar": 3}
+"""Characters for one of a link up to which a block is one of links, 4 elsewhere: a box that explains says where to read
+on, and in Chinese it has half the characters for the same address."""
 _INLINE = frozenset({"span", "p", "li", "td", "ins", "label"})
 """Elements whose id is an anchor to link to and says nothing of a block."""
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-_SHORT, _SHORTEST = 80, 30
+_SHORT, _SHORTEST = 80, 40
 """Characters up to which a block without prose is believed with one link (or as a footer or header), and with none."""
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _NEVER_HIDDEN = frozenset({"html", "body", "svg"})
@@ -138,7 +141,7 @@ def _believed(tree: Tree, i: int, reason: str, in_content: bool) -> bool:
     if tag == "header":
         return not in_content and linked + tree.pictures[end] - tree.pictures[i] > 0
     few = _SHORT if linked or reason in ("footer", "header") else _SHORTEST
-    return linked * 4 > characters or (characters < few and not prose and tag != "aside")
+    return linked * _LINKED.get(reason, 4) > characters or (characters < few and not prose and tag != "aside")
 
 
 def _labelled(tree: Tree, i: int) -> Block | None:

@@ -25,6 +25,9 @@ _CONTAINERS = {"main": 1, "article": 1, "div": 2, "section": 2, "td": 2}
 _PICTURE_FILE = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svg)(?:$|[?#])", re.IGNORECASE)
 _MOSTLY_LINKED = 0.3
 """Share of links in what surrounds an article inside <main> from which it is no content."""
+_ADDRESS = ("http://", "https://", "www.")
+_FEW_NODES = 64
+"""Nodes of a block up to which its links are read; in larger ones that nest, reading would not be linear."""
 _LONG_LINK = 40
 """Mean characters of a link from which a list of links is one of references, not a menu."""
 
@@ -176,9 +179,15 @@ class _Links:
         amid = self._first <= i < self._last
         if linked <= self._share * characters or (amid and (links < 4 or linked >= links * _LONG_LINK)):
             return ""
+        if end - i <= _FEW_NODES and self._shows_address(i, end):
+            return ""
         if not amid and (tree.pictures[end] > tree.pictures[i] or not _HEADINGS.isdisjoint(tree.tags[i:end])):
             return "related"
         return "navigation"
+
+    def _shows_address(self, i: int, end: int) -> bool:
+        """A link that shows where it leads is a reference, as books and manuals write it."""
+        return any(self._tree.texts[n].lstrip().startswith(_ADDRESS) for n in range(i, end) if n in self._tree.texts)
 
     def _is_logo(self, i: int, end: int) -> bool:
         """Pictures that lead to other pages and stand before the first heading."""

@@ -24,7 +24,7 @@ from transforms.page_pictures import (
 )
 from transforms.page_pieces import Pieces, Placed
 from transforms.page_tables import data_rows, format_table
-from transforms.page_text import BREAK, clean_code, clean_text, text_parts
+from transforms.page_text import clean_code, clean_text, text_parts
 from transforms.page_tree import PICTURES, SILENT, Tree
 from transforms.records import Text
 
@@ -216,7 +216,7 @@ def _rule(walk: _Walk, i: int) -> int:
 
 
 def _break(walk: _Walk, i: int) -> int:
-    walk.out.parts.append(BREAK)
+    walk.out.line_break()
     return i + 1
 
 

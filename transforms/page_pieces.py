@@ -1,6 +1,7 @@
 """The pieces of a page as they are gathered: which text is a heading, an item, a quote, a caption.
 
-A text ends where a block begins or ends. A picture amid running text is placed behind it, so that no sentence is cut.
+A text ends where a block begins or ends, and at two <br>. A picture amid running text is placed behind its line, so
+that no sentence is cut.
 All lines of a list, and of a quotation, are one piece, unless a picture stands between them.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from transforms.page_pictures import PagePicture
-from transforms.page_text import clean_text
+from transforms.page_text import BREAK, clean_text
 from transforms.records import Text
 
 
@@ -83,11 +84,24 @@ class Pieces:
             self._fresh = True
             self._markers[-1] += self._markers[-1] >= 0
 
+    def line_break(self) -> None:
+        """A <br>. Old pages part paragraphs by two of them, and set a picture on a line of its own between two."""
+        whole = self._headings or self._captions
+        if not whole and (self._waiting or self._last_part() == BREAK):
+            self.end_text()
+        else:
+            self.parts.append(BREAK)
+
+    def _last_part(self) -> str:
+        """Of the running text without white space; "" where it has none."""
+        return next((part for part in reversed(self.parts) if not part.isspace()), "")
+
     def show(self, picture: PagePicture) -> None:
-        """Places a picture here, or behind the running text."""
-        if self.parts and not all(part.isspace() for part in self.parts[:8]):
+        """Places a picture here, or behind the line of the running text."""
+        if any(not part.isspace() and part != BREAK for part in self.parts):
             self._waiting.append(picture)
         else:
+            self.parts = []
             self.place(picture)
 
     def last_picture(self) -> PagePicture | None:

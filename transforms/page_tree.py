@@ -130,8 +130,8 @@ class Tree:
         size = len(text.strip())
         if self._links:
             linked += size
-        elif size >= self._min_prose or (size * 2 >= self._min_prose and not text.isascii()):
-            prose += size  # a Chinese sentence needs half the characters
+        elif size >= self._min_prose or (size * 2 >= self._min_prose and _is_dense(text)):
+            prose += size
         self._sums = characters + size, linked, prose, pictures
 
     def _append(self, tag: str, attributes: Mapping[str, str]) -> None:
@@ -144,6 +144,11 @@ class Tree:
         self.linked.append(linked)
         self.prose.append(prose)
         self.pictures.append(pictures)
+
+
+def _is_dense(text: str) -> bool:
+    """Whether it is of a script whose sentences need half the characters: three bytes each in UTF-8, as Chinese has."""
+    return not text.isascii() and len(text.encode("utf-8", "replace")) > 2 * len(text)
 
 
 def parse_tree(html: str, max_depth: int, min_prose: int) -> Tree:

@@ -53,6 +53,7 @@ def test_pieces_come_in_reading_order_with_their_roles():
         ("<nav><a href=a>Home</a> <a href=b>Shop</a></nav>", "navigation"),
         ("<div class='main-menu'><a href=a>Home</a></div>", "navigation"),
         ("<div role=navigation><a href=a>Home</a></div>", "navigation"),
+        ("<div class='pagination-help'>Showing 8 of 776 — Page 1</div>", "navigation"),
         ("<ol class=breadcrumb><li><a href=a>Home</a></ol>", "navigation"),
         ("<ul><li><a href=a>Home</a><li><a href=b>Shop</a><li><a href=c>News</a></ul>", "navigation"),
         ("<header><a href=/>Home</a></header>", "header"),
@@ -95,6 +96,9 @@ def test_what_is_no_content_is_removed_for_its_reason(html, reason):
         f"<h2><span id=Advertising>Advertising</span></h2><p>{PROSE}",
         f"<p>{PROSE * 3}<section id=cookies><h2>Cookies</h2><p>Flour, butter, sugar.</section>",
         f"<p>{PROSE * 30}<section class=social><p>{PROSE * 8}</section>",
+        "<div class=sidebar><p>报告问题时指定该错误的严重性，不是每个错误都具有相同的重要性，手册的打字错误不能相提并论。</p>"
+        f"<p><a href=a>https://a.example/x</a></p></div><p>{PROSE}</p>",
+        f"<p>{PROSE}<div><a href=a>https://a.example/LTS/Funding</a></div>",
         f"<ul class=menu><li>Soup of the day, with bread<li>Herring in cream<li>Plaice</ul><p>{PROSE}",
     ],
 )
@@ -122,6 +126,25 @@ def test_a_picture_amid_a_sentence_stands_behind_it():
     ]
 
 
+def test_pages_that_break_lines_for_paragraphs_have_paragraphs_and_pictures_between_them():
+    html = (
+        f"<font size=6>Bears</font><br><br>{PROSE}<br/>\n<br>\n<img src=a.png>\n<br><br>Two<img src=b.png> lines<br>"
+        "three <ul><li>four<br><br>five</ul><h2>six<br><br>seven</h2><br><br><img src=c.png>eight"
+    )
+    assert outline(read(html)) == [
+        ("paragraph", "Bears"),
+        ("paragraph", PROSE.strip()),
+        ("picture", "a.png"),
+        ("paragraph", "Two lines"),
+        ("picture", "b.png"),
+        ("paragraph", "three"),
+        ("list", "- four\n  five"),
+        ("heading", "## six seven"),
+        ("picture", "c.png"),
+        ("paragraph", "eight"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("html", "text"),
     [
@@ -129,7 +152,7 @@ def test_a_picture_amid_a_sentence_stands_behind_it():
         ("<p>\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645</p>", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
         ("<p>a &lt;b&gt; &amp;amp; &eacute;&#x4e2d;</p>", "a <b> &amp; é中"),
         ("<p>a\x00b\x07c\u202ed</p>", "a\ufffdbcd"),
-        ("<p>one<br>two<br><br>three</p>", "one\ntwo\nthree"),
+        ("<p>one<br>two<br><br>three</p>", "one\ntwo\n\nthree"),
         ("<p>call <code>f(x)</code> now</p>", "call `f(x)` now"),
         ("<p>a<script>alert('b')</script><style>p{}</style><template>c</template>d<!-- e -->", "ad"),
         ("<p>lone \ud800 surrogate", "lone ? surrogate"),

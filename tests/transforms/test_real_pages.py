@@ -54,6 +54,11 @@ def test_nothing_of_navigation_and_adverts_is_left(url, anchor, reason):
     assert reason == "-" or reason in {removed.reason for removed in page.removed}
 
 
+@pytest.mark.parametrize(("url", "anchor"), expected("kept.tsv"))
+def test_what_only_resembles_a_sidebar_or_a_menu_is_kept(url, anchor):
+    assert anchor in page_text(read(url))
+
+
 def test_advert_pictures_are_listed_as_removed_and_never_kept():
     adverts = [
         (url, picture.removed)
