@@ -20,7 +20,7 @@ from transforms.matching import Candidate, Matcher, Met, Packed, bucket_of, matc
 from transforms.records import Picture, Sample
 from transforms.warc_reader import Redirect
 from transforms.web_resources import CapturedPictures, Entry, asked_by, pack_entries, parse_date
-from transforms.web_urls import canonical_url, url_digest
+from transforms.web_urls import slash_mark, spelt_url, url_digest
 
 
 class Hop(msgspec.Struct, frozen=True, array_like=True):
@@ -36,9 +36,12 @@ class Hop(msgspec.Struct, frozen=True, array_like=True):
 
 
 def first_hop(redirect: Redirect, rules: WebReadRules) -> Hop | None:
-    """None for what leads nowhere: no http(s) address on either side, or one that is too long."""
-    digest, target = url_digest(redirect.url), canonical_url(redirect.target)
+    """None for what leads nowhere: no http(s) address on either side, one that is too long, or another number of
+    slashes, which is where it came from."""
+    digest, target = url_digest(redirect.url), spelt_url(redirect.target)
     if not digest or not target or len(target) > rules.max_url_characters:
+        return None
+    if digest == url_digest(target) and slash_mark(redirect.url) != slash_mark(target):
         return None
     return Hop(digest, parse_date(redirect.date), target, url_digest(target))
 

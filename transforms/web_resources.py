@@ -4,7 +4,8 @@ A page's row carries each picture as a reference, a `Recipe` of addresses, best 
 16 bytes of the address, and where a capture lies. `CapturedPictures` is the `Matcher` under which they meet; entries go
 to its buckets beside the rows (`pack_entries`). A hot address is one entry a unit on either side, and of its captures
 one a day.
-Of several captures the nearest in time to the page counts, by days, then most pixels, most bytes, smallest hash.
+Of several captures one of the address as it is written counts before one with another number of slashes, then the
+nearest in time to the page, by days, then most pixels, most bytes, smallest hash.
 Left out on purpose: redirects (transforms/web_redirects.py), which come first.
 """
 
@@ -22,7 +23,7 @@ from configs.schema.web_reading import WebReadRules
 from transforms.matching import Candidate, Met, Packed, bucket_of
 from transforms.records import Drop, Picture, Recipe, Sample, Span
 from transforms.warc_reader import Resource
-from transforms.web_urls import canonical_url, url_digest
+from transforms.web_urls import canonical_url, slash_mark, url_digest
 
 FUNCTION = "web_picture"
 """Of the recipe that stands for a picture until its bytes are found. It makes no bytes."""
@@ -33,7 +34,7 @@ MAX_CAPTURES = 256
 DAY = 86_400
 
 Wire = Sequence[Any]
-"""A capture as it travels: seconds, uri, start, end, container, format, width, height, bytes, sha256."""
+"""A capture as it travels: seconds, uri, start, end, container, format, width, height, bytes, sha256, slash mark."""
 
 
 class Entry(NamedTuple):
@@ -68,7 +69,8 @@ def capture_entry(resource: Resource) -> Entry | None:
     digest, span = url_digest(resource.url), resource.span
     place = (parse_date(resource.date), span.uri, span.start, span.end, span.container)
     shape = (resource.format, resource.width, resource.height, resource.size, resource.sha256)
-    return Entry(digest, [[*place, *shape]]) if digest else None
+    mark = slash_mark(resource.url)
+    return Entry(digest, [[*place, *shape, mark]]) if digest else None
 
 
 def parse_date(date: str) -> int:
@@ -134,10 +136,10 @@ class CapturedPictures:
 
 
 def merge_captures(captures: Iterable[Wire]) -> list[Wire]:
-    """One capture a day, the best of it, of MAX_CAPTURES days; the same whatever the order they are merged in."""
-    days: dict[int, Wire] = {}
+    """One capture a day and spelling, the best of it, MAX_CAPTURES at most; the same in whatever order they merge."""
+    days: dict[tuple[int, bytes], Wire] = {}
     for capture in captures:
-        day = capture[0] // DAY
+        day = capture[0] // DAY, bytes(capture[10])
         days[day] = min(days[day], capture, key=_preference) if day in days else capture
     if len(days) > MAX_CAPTURES:
         # A choice that depends on the days alone, so that parts may be thinned before they are merged.
@@ -145,10 +147,14 @@ def merge_captures(captures: Iterable[Wire]) -> list[Wire]:
     return [days[day] for day in sorted(days)]
 
 
-def nearest_capture(captures: Iterable[Wire], seconds: int) -> Wire:
-    """By days from `seconds`, the newest for a page without a date."""
+def nearest_capture(captures: Iterable[Wire], seconds: int, mark: bytes = b"") -> Wire:
+    """Of the spelling with that slash mark before any other, by days from `seconds`, the newest for a page without."""
     day = seconds // DAY
-    return min(captures, key=lambda one: (abs(one[0] // DAY - day) if seconds else -one[0] // DAY, _preference(one)))
+
+    def distance(one: Wire) -> tuple[Any, ...]:
+        return bytes(one[10]) != mark, abs(one[0] // DAY - day) if seconds else -one[0] // DAY, _preference(one)
+
+    return min(captures, key=distance)
 
 
 def check_resolved(picture: Picture, rules: WebReadRules) -> Drop | None:
@@ -200,7 +206,7 @@ def _pack(unit: int, digests: list[bytes], best: dict[bytes, Any]) -> bytes:
 
 def _resolved(piece: Any, asked: Asked, captures: list[Wire]) -> Picture:
     reference = piece.source
-    one = nearest_capture(captures, int(reference.arguments["seconds"]))
+    one = nearest_capture(captures, int(reference.arguments["seconds"]), slash_mark(asked.url))
     span = Span(one[1], one[2], one[3], one[4], canonical_url(asked.url))
     found: Picture = replace(piece, source=span, format=one[5], width=one[6], height=one[7], sha256=bytes(one[9]))
     return found
@@ -208,9 +214,9 @@ def _resolved(piece: Any, asked: Asked, captures: list[Wire]) -> Picture:
 
 def _preference(capture: Wire) -> tuple[Any, ...]:
     """Most pixels, most bytes; then only what makes the choice the same everywhere."""
-    seconds, uri, start, _, _, _, width, height, size, sha256 = capture
+    seconds, uri, start, _, _, _, width, height, size, sha256, _ = capture
     return (-width * height, -size, sha256, seconds, uri, start)
 
 
-def _scattered(day: int) -> tuple[int, int]:
-    return (day * 2_654_435_761 & 0xFFFFFFFF, day)
+def _scattered(day: tuple[int, bytes]) -> tuple[int, int, bytes]:
+    return (day[0] * 2_654_435_761 & 0xFFFFFFFF, *day)

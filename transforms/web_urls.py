@@ -2,8 +2,9 @@
 
 The WHATWG URL standard by ada, the parser of Node.js: hosts in lower case and Punycode, default ports and dots gone,
 tabs and newlines left out, spaces escaped. On top of it, for joining only: no fragment, escapes in upper case, what
-need not be escaped is not (RFC 3986, 6.2.2), and one slash for several in a path, as servers of files read it and
-archives store it (48 of 350 pictures of ../shared/data/web).
+need not be escaped is not (RFC 3986, 6.2.2), and one slash for several in a path, as servers of files and the indexes
+of web archives read it. RFC 3986 and WHATWG call these two addresses, and a store of objects may hold both: `slash_mark`
+tells such spellings apart, so that the address as it is written comes before another spelling.
 Left out on purpose: http against https, `www.`, session parameters; they name different things often enough.
 """
 
@@ -40,11 +41,24 @@ def base_of(page: str, href: str) -> str:
 @lru_cache(maxsize=4096)
 def canonical_url(url: str) -> str:
     """The form of an absolute address under which its spellings meet; empty for what is no http(s) address."""
-    url = resolve_url(url, "").partition("#")[0]
+    url = spelt_url(url)
     if "//" in url[_HOST:]:
         path, mark, query = url[_HOST:].partition("?")
         url = url[:_HOST] + _SLASHES.sub("/", path) + mark + query
+    return url
+
+
+@lru_cache(maxsize=4096)
+def spelt_url(url: str) -> str:
+    """The same with the slashes of its path as they are."""
+    url = resolve_url(url, "").partition("#")[0]
     return _ESCAPE.sub(_unescape, url) if "%" in url else url
+
+
+def slash_mark(url: str) -> bytes:
+    """8 bytes for an address with several slashes in a row in its path, by which its spellings differ; else none."""
+    spelt = spelt_url(url)
+    return digest(spelt.encode())[:8] if "//" in spelt[_HOST:].partition("?")[0] else b""
 
 
 def url_digest(url: str) -> bytes:

@@ -64,6 +64,26 @@ def test_a_picture_is_found_under_another_spelling_of_its_address() -> None:
     assert resolve([row(asked)], [capture("http://e.com/~a.png", 7)]) == ["7"]
 
 
+def test_the_address_as_it_is_written_comes_before_one_with_other_slashes() -> None:
+    one, two = "http://e.com/a/b.png", "http://e.com/a//b.png"
+    asked = [row(picture_reference([url], DATE), position=i) for i, url in enumerate((one, two))]
+    # The other spelling is larger and of the page's day, and would win if both were one address.
+    captured = [capture(one, 1, date="2025-06-01", side=10), capture(two, 2, date="2025-06-01", side=90)]
+    assert resolve(asked, captured) == ["1", "2"]
+    assert resolve(asked, captured[:1]) == ["1", "1"] and resolve(asked, captured[1:]) == ["2", "2"]
+    assert resolve([row(picture_reference(["http://e.com/a///b.png"], DATE))], captured) in (["1"], ["2"])
+
+
+def test_a_redirect_to_the_same_address_with_fewer_slashes_is_no_circle() -> None:
+    asked = row(picture_reference(["http://e.com//a.png"], DATE))
+    hops = [("http://e.com//a.png", "http://e.com/a.png")]
+    assert resolve([asked], [], hops) == ["picture_unresolved"]
+    assert resolve([asked], [capture("http://e.com/a.png", 3)], hops) == ["3"]
+    moved = [("http://e.com/x.png", "http://e.com//a.png")]
+    both = [capture("http://e.com/a.png", 3, side=90), capture("http://e.com//a.png", 4)]
+    assert resolve([row(picture_reference(["http://e.com/x.png"], DATE))], both, moved) == ["4"]
+
+
 def test_what_a_found_picture_knows() -> None:
     entry = capture_entry(capture("http://e.com/a.png", 7))
     assert entry
@@ -139,12 +159,15 @@ def test_redirects_end_where_a_walk_ends(pairs: list[tuple[int, int]], order: ra
 
 
 WIRES = st.builds(
-    lambda day, second, side, start: [day * DAY + second, "u", start, start + 1, "warc", "png", side, 1, 5, b"h"],
+    lambda day, second, side, start, mark: [
+        day * DAY + second, "u", start, start + 1, "warc", "png", side, 1, 5, b"h", mark
+    ],
     st.integers(0, 700),
     st.integers(0, 3),
     st.integers(1, 3),
     st.integers(0, 99),
-)
+    st.sampled_from([b"", b"12345678"]),
+)  # fmt: skip
 
 
 @given(st.lists(WIRES, min_size=1, max_size=40), st.integers(0, 40), st.integers(0, 800 * DAY))
@@ -153,11 +176,12 @@ def test_merging_in_parts_is_merging_at_once(wires: list[list[object]], cut: int
     better = CapturedPictures(RULES).better
     parts = [merge_captures(part) for part in (wires[:cut], wires[cut:])]
     assert better(*parts) == better(*reversed(parts)) == whole
-    assert nearest_capture(whole, seconds) == nearest_capture(wires, seconds)
+    for mark in (b"", b"12345678"):
+        assert nearest_capture(whole, seconds, mark) == nearest_capture(wires, seconds, mark)
 
 
 def test_an_address_captured_daily_stays_small() -> None:
-    many = [[day * DAY, "u", day, day + 1, "warc", "png", 1, 1, 5, b"h"] for day in range(9999)]
+    many = [[day * DAY, "u", day, day + 1, "warc", "png", 1, 1, 5, b"h", b""] for day in range(9999)]
     whole = merge_captures(many)
     assert len(whole) == MAX_CAPTURES
     assert merge_captures([*merge_captures(many[:5000]), *merge_captures(many[5000:])]) == whole

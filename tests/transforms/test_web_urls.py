@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.web_urls import base_of, canonical_url, resolve_url, url_digest
+from transforms.web_urls import base_of, canonical_url, resolve_url, slash_mark, spelt_url, url_digest
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,11 @@ def test_canonical_is_stable_and_never_fails(text: str, base: str) -> None:
     once = canonical_url(resolve_url(text, base))
     assert canonical_url(once) == once
     assert len(url_digest(once)) == (16 if once else 0)
+
+
+def test_slashes_meet_in_the_digest_and_differ_in_the_mark() -> None:
+    plain, doubled, tripled = "http://e.com/a/b", "HTTP://e.com/a//b", "http://e.com/a///b"
+    assert url_digest(plain) == url_digest(doubled) == url_digest(tripled)
+    assert slash_mark(plain) == slash_mark("http://e.com/a?b//c") == slash_mark("") == b""
+    assert slash_mark(doubled) == slash_mark("http://e.com:80/a//b#c") != slash_mark(tripled)
+    assert spelt_url(doubled) == "http://e.com/a//b"
