@@ -3,8 +3,8 @@
 The WHATWG URL standard by ada, the parser of Node.js: hosts in lower case and Punycode, default ports and dots gone,
 tabs and newlines left out, spaces escaped. On top of it, for joining only: no fragment, escapes in upper case, what
 need not be escaped is not (RFC 3986, 6.2.2), and one slash for several in a path, as servers of files and the indexes
-of web archives read it. RFC 3986 and WHATWG call these two addresses, and a store of objects may hold both: `slash_mark`
-tells such spellings apart, so that the address as it is written comes before another spelling.
+of web archives read it. RFC 3986 and WHATWG call these two addresses, and a store of objects may hold both:
+`slash_mark` tells such spellings apart, so that the address as it is written comes before another spelling.
 Left out on purpose: http against https, `www.`, session parameters; they name different things often enough.
 """
 

@@ -96,8 +96,8 @@ def test_what_is_no_content_is_removed_for_its_reason(html, reason):
         f"<h2><span id=Advertising>Advertising</span></h2><p>{PROSE}",
         f"<p>{PROSE * 3}<section id=cookies><h2>Cookies</h2><p>Flour, butter, sugar.</section>",
         f"<p>{PROSE * 30}<section class=social><p>{PROSE * 8}</section>",
-        "<div class=sidebar><p>报告问题时指定该错误的严重性，不是每个错误都具有相同的重要性，手册的打字错误不能相提并论。</p>"
-        f"<p><a href=a>https://a.example/x</a></p></div><p>{PROSE}</p>",
+        "<div class=sidebar><p>报告问题时指定该错误的严重性，不是每个错误都具有相同的重要性，手册的打字错误不能相提。"
+        f"</p><p><a href=a>https://a.example/x</a></p></div><p>{PROSE}</p>",
         f"<p>{PROSE}<div><a href=a>https://a.example/LTS/Funding</a></div>",
         f"<ul class=menu><li>Soup of the day, with bread<li>Herring in cream<li>Plaice</ul><p>{PROSE}",
     ],
