@@ -62,7 +62,7 @@ def measure_text(text: str, rules: WebTextRules) -> Measures:
     """Measures of a document's text, of which `max_characters` are read; takes time near linear in them."""
     text = text[: rules.max_characters]
     words = split_words(text)
-    found: Measures = {"text_characters": len(text), "text_words": len(words), **measure_language(text)}
+    found: Measures = {"text_characters": len(text), "text_words": len(words), **_language(text)}
     if not words:
         return found
     if unspaced_share(text) < _UNSPACED_TEXT:
@@ -75,6 +75,12 @@ def measure_text(text: str, rules: WebTextRules) -> Measures:
         "repeated_lines": round(_repeated_lines(text), 4),
     }
     return found | _measure_runs(words) if len(words) >= _FEWEST_WORDS else found
+
+
+def _language(text: str) -> Measures:
+    """As of captions, but of a text that is surely of no language the probability of its language is 0."""
+    found = measure_language(text)
+    return found | {"language_confidence": 0.0} if found["language"] == "und" else found
 
 
 def _repeated_lines(text: str) -> float:

@@ -128,8 +128,8 @@ class WebTextRules(Strict):
     """Share of the words' characters in runs of five words that stood before, as `max_repeated_10grams`."""
     max_repeated_10grams: float = Field(0.10, ge=0, le=1)
     """Share of the words' characters in runs of so many words that stood before."""
-    max_characters: int = Field(500_000, ge=1_000)
-    """Characters of a document that are looked at; far above max_words of English."""
+    max_characters: int = Field(1_000_000, ge=1_000)
+    """Characters of a document that are looked at; above `max_words` of English, which are 600,000."""
     languages: tuple[str, ...] = ()
     """ISO 639-1 codes that may stay; empty: every language."""
     min_language_confidence: float = Field(0.5, ge=0, le=1)

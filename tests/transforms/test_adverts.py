@@ -145,6 +145,67 @@ def test_lists_in_easylists_format(url, listed):
     assert ("list 1" in (judge(lists, url=url) or Drop("", 0, 0)).detail) is listed
 
 
+USERS = """[Adblock Plus 2.0]
+! Title: as users write them; Expires: 4 days (update frequency)
+!#if env_chromium
+|https://start.example/b
+/end.gif|
+/banner/*/img^
+&ad_box=
+||third.example^$third-party
+||first.example^$~third-party
+||scripts.example^$script
+||popups.example^$popup
+||wide.example^$image,domain=news.example|other.example
+||narrow.example^$image,domain=~news.example
+||open.example^
+@@||open.example/charity^$image
+@@||allowed.example^$document
+||important.example^$important
+@@||important.example^
+news.example,other.example##.ad-box
+news.example#@#.ad-box
+##div[id^="banner"]
+news.example#?#div:has(> .sponsored)
+127.0.0.1 hosts.example
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "listed"),
+    [
+        ("https://start.example/b.png", True),
+        ("https://x.example/?https://start.example/b", False),
+        ("https://x.example/end.gif", True),
+        ("https://x.example/end.gif?1", False),
+        ("https://x.example/banner/a/b/img?x", True),
+        ("https://x.example/banner/imgs", False),
+        ("https://x.example/p?q=1&ad_box=2", True),
+        ("https://third.example/a.png", True),
+        ("https://first.example/a.png", False),
+        ("https://scripts.example/a.png", False),
+        ("https://popups.example/a.png", False),
+        ("https://wide.example/a.png", True),
+        ("https://narrow.example/a.png", False),
+        ("https://sub.open.example/a.png", True),
+        ("https://open.example/charity/a.png", False),
+        ("https://openexample.com/a.png", False),
+        ("https://important.example/a.png", True),
+        ("https://news.example/ad-box.png", False),
+        ("https://news.example/sponsored.png", False),
+    ],
+)
+def test_a_users_list_in_all_its_syntax(url, listed):
+    """Comments, anchors, wildcards, separators, options, domains, exceptions; rules that hide elements hide nothing."""
+    assert AdvertLists([USERS]).has(url, PAGE) is listed
+
+
+def test_first_and_third_party_are_told_by_the_page():
+    lists = AdvertLists([USERS])
+    assert not lists.has("https://cdn.third.example/a.png", "https://www.third.example/story")
+    assert lists.has("https://cdn.first.example/a.png", "https://www.first.example/story")
+
+
 def test_a_listed_link_counts_and_an_empty_list_lists_nothing():
     assert judge(AdvertLists([LIST]), link="https://ads.example/click") == Drop("picture_advert", 2.0, 2.0, "list 1")
     assert judge(AdvertLists([]), url="https://ads.example/x.png") is None

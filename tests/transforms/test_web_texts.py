@@ -1,5 +1,7 @@
 """Tests of transforms/web_texts.py."""
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,6 +112,14 @@ def test_language():
     assert drop and (drop.rule, drop.detail) == ("document_language", "en, allowed de zh")
     unsure = document(text_words=80, language="en", language_confidence=0.49)
     assert check_text(unsure, RULES) == Drop("document_language_unsure", 0.49, 0.5, "en")
+    noise = "".join(Random(3).choices("abcdefghijklmnopqrstuvwxyz    ", k=900))
+    assert judge(noise, RULES) == Drop("document_language_unsure", 0.0, 0.5, "und")
+
+
+def test_as_many_words_as_may_stay_are_read():
+    """Of six characters each, as in English, with the space."""
+    found = measure_text("aword " * (RULES.max_words + 1), RULES)
+    assert found["text_words"] == RULES.max_words + 1
 
 
 def test_only_so_many_characters_are_read():

@@ -180,20 +180,25 @@ def page_html(page: WebPage) -> str:
     """The page as its site serves it: navigation and footer around an article."""
     host = page.url.split("/")[2]
     lines = [f"<h1>{html.escape(page.paragraphs[0])}</h1>"]
+    outside = [piece for piece in page.pictures if piece.outside]
     for piece in page.pieces[1:]:
+        if piece in outside:
+            continue
         lines.append(f"<p>{html.escape(piece)}</p>" if isinstance(piece, str) else _picture_html(piece))
     body = "\n".join(lines)
+    beside = "".join(f"<{one.outside}>{_picture_html(one)}</{one.outside}>" for one in outside)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(page.paragraphs[0])}</title>'
         f'</head>\n<body><nav><a href="/">Home</a> <a href="/news">News</a> <a href="/about">About {host}</a></nav>\n'
-        f"<main><article>\n{body}\n</article></main>\n"
+        f"<main><article>\n{body}\n</article></main>\n{beside}"
         f"<footer><p>© {host}. All rights reserved.</p></footer></body></html>\n"
     )
 
 
 def _picture_html(picture: WebPicture) -> str:
     size = f' width="{picture.shown[0]}" height="{picture.shown[1]}"' if any(picture.shown) else ""
-    image = f'<img src="{html.escape(picture.url)}" alt="{html.escape(picture.alt)}"{size}>'
+    source = f' src="{html.escape(picture.url)}"' if picture.url else ""
+    image = f'<img{source} alt="{html.escape(picture.alt)}"{size}>'
     image = f'<a href="{html.escape(picture.link)}">{image}</a>' if picture.link else image
     names = f' class="{picture.names}"' if picture.names else ""
     if picture.caption:
@@ -208,8 +213,11 @@ def truth_of(page: WebPage) -> dict[str, object]:
 
 def write_web(out: Path, seed: int, pages: int) -> list[WebPage]:
     """Writes the archive, the truth and the lists; equal arguments give equal bytes."""
+    return write_pages(out, [draw_page(seed, number, pages) for number in range(pages)])
+
+
+def write_pages(out: Path, drawn: list[WebPage]) -> list[WebPage]:
     (out / "raw").mkdir(parents=True, exist_ok=True)
-    drawn = [draw_page(seed, number, pages) for number in range(pages)]
     (out / "raw" / "pages.warc.gz").write_bytes(b"".join(_records(drawn)))
     lines = [json.dumps(truth_of(page), ensure_ascii=False) + "\n" for page in drawn]
     (out / "truth.jsonl").write_text("".join(lines), encoding="utf-8")
@@ -224,17 +232,18 @@ def _records(pages: list[WebPage]) -> Iterator[bytes]:
     for page in pages:
         yield _record(page.url, "text/html; charset=utf-8", page_html(page).encode())
         for picture in page.pictures:
-            if picture.data and picture.url not in written:
+            if (picture.data or picture.redirect) and picture.url not in written:
                 written.add(picture.url)
-                yield _record(picture.url, _type_of(picture.data), picture.data)
+                yield _record(picture.url, _type_of(picture.data), picture.data, picture.redirect)
 
 
 def _type_of(data: bytes) -> str:
     return {b"\x89P": "image/png", b"GI": "image/gif"}.get(data[:2], "image/jpeg")
 
 
-def _record(url: str, kind: str, body: bytes) -> bytes:
-    block = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+def _record(url: str, kind: str, body: bytes, redirect: str = "") -> bytes:
+    status = f"301 Moved Permanently\r\nLocation: {redirect}" if redirect else "200 OK"
+    block = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     name = hashlib.blake2b(url.encode(), digest_size=16).hexdigest()
     named = f"{name[:8]}-{name[8:12]}-{name[12:16]}-{name[16:20]}-{name[20:]}"
     head = (

@@ -33,7 +33,8 @@ BANNERS = ((300, 250), (336, 280), (250, 250), (300, 600), (728, 90), (160, 600)
 
 @dataclass(frozen=True)
 class WebPicture:
-    """`data` is empty for a picture that no archive holds; `shown` is the stated size, (0, 0) for none."""
+    """`data` is empty for a picture that no archive holds; `shown` is the stated size, (0, 0) for none. `redirect` is
+    what an archive holds instead of it, `outside` the element it stands in outside the article."""
 
     url: str
     data: bytes
@@ -44,6 +45,8 @@ class WebPicture:
     link: str = ""
     shown: tuple[int, int] = (0, 0)
     caption: str = ""
+    redirect: str = ""
+    outside: str = ""
 
 
 def _paint(composition: Composition, random: Random, size: tuple[int, int]) -> Image.Image:
