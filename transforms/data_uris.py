@@ -9,7 +9,9 @@ from __future__ import annotations
 import binascii
 import html
 import re
-from typing import Protocol
+from collections.abc import Callable
+from itertools import islice
+from typing import Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from transforms.fingerprints import digest
@@ -23,8 +25,14 @@ _CUTS = (re.compile(rb"[\t\n\f\r ]"), re.compile(rb"\)"))
 """Where an address without quotes ends: in a tag, and in a style sheet."""
 
 
+MAX_URIS = 100_000
+"""Of one page that are found again; what the reader takes of a page has a fifth of it (read.max_page_pieces)."""
+
+Made = TypeVar("Made")
+
+
 class Spans(Protocol):
-    def read(self, span: Span) -> bytes: ...
+    def once(self, span: Span, make: Callable[[bytes], Made]) -> Made: ...
 
 
 def is_data_uri(address: str) -> bool:
@@ -54,17 +62,32 @@ def data_uri_recipe(uri: str, page: Span) -> Recipe:
 
 def read_data_uri(recipe: Recipe, spans: Spans, max_bytes: int = 64 << 20) -> bytes:
     """The bytes behind `data_uri_recipe`. OSError where the page holds no such URI (any more)."""
-    page = spans.read(recipe.inputs[0])
+    page, places = spans.once(recipe.inputs[0], index_page)
+    place = places.get(str(recipe.arguments["digest"]))
+    if place is None:
+        raise OSError(
+            f"{recipe.inputs[0].uri}: expected a data: URI that hashes to {recipe.arguments['digest']}, found none"
+        )
+    return decode_data_uri(_written(page[place[0] : place[1]]), max_bytes)
+
+
+def index_page(page: bytes) -> tuple[bytes, dict[str, tuple[int, int]]]:
+    """A page in an encoding that ASCII can be read in, and where in it each of its `data:` URIs lies, by digest.
+
+    Made once for all pictures of a page: looked for one by one, a thousand would read it a thousand times.
+    """
     if page[:2] in (b"\xff\xfe", b"\xfe\xff"):
         page = page.decode("utf-16", "replace").encode()
-    for found in _URI.finditer(page):
+    places: dict[str, tuple[int, int]] = {}
+    for found in islice(_URI.finditer(page), MAX_URIS):
         for end in (None, *(cut.search(found[0]) for cut in _CUTS)):
-            uri = html.unescape(str(found[0][: end.start()] if end else found[0], "latin-1"))
-            if _digest(uri) == recipe.arguments["digest"]:
-                return decode_data_uri(uri, max_bytes)
-    raise OSError(
-        f"{recipe.inputs[0].uri}: expected a data: URI that hashes to {recipe.arguments['digest']}, found none"
-    )
+            size = end.start() if end else len(found[0])
+            places.setdefault(_digest(_written(found[0][:size])), (found.start(), found.start() + size))
+    return page, places
+
+
+def _written(address: bytes) -> str:
+    return html.unescape(str(address, "latin-1"))
 
 
 def _digest(uri: str) -> str:

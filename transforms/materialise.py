@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from configs.schema.web_reading import WebReadRules
 from transforms import data_uris
@@ -51,6 +51,9 @@ RECIPES: dict[str, Callable[[Recipe, SpanReader], bytes]] = {
 """Pure functions that make a picture's bytes from a recipe's arguments and the spans it reads."""
 
 
+Made = TypeVar("Made")
+
+
 class _Source(Protocol):
     def read(self, span: Span) -> bytes: ...
 
@@ -80,6 +83,7 @@ class SpanReader:
         self._web = web or WebReadRules()
         self._runs = RunReader(storage_of, costs)
         self._sources: OrderedDict[tuple[str, str], _Source] = OrderedDict()
+        self._made: tuple[Any, Any] = (None, None)
 
     def __enter__(self) -> SpanReader:
         return self
@@ -104,6 +108,12 @@ class SpanReader:
             return read_body(data, self._web)
         except OSError as error:
             raise OSError(f"{span.uri}@{span.start}-{span.end}: {error}") from error
+
+    def once(self, span: Span, make: Callable[[bytes], Made]) -> Made:
+        """What `make` makes of the span's bytes; held until another span is asked for. OSError as `read`."""
+        if self._made[0] != (span, make):
+            self._made = (span, make), make(self.read(span))
+        return cast(Made, self._made[1])
 
     def _read(self, span: Span) -> bytes:
         if self._runs.planned and (data := self._runs.read(_place(span))) is not None:

@@ -112,13 +112,13 @@ def _own_id(tree: Tree, i: int) -> str:
         for n in range(i + 1, end):
             if tree.tags[n] in _HEADINGS:
                 heading = "".join(tree.texts.get(k, "") for k in range(n, min(n + 6, tree.ends[n])))
-                return "" if _letters(heading).startswith(_letters(identifier)) else identifier
+                return "" if _letters(heading[:100]).startswith(_letters(identifier[:100])) else identifier
     return identifier
 
 
 @lru_cache(maxsize=1024)
 def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text[:100])).casefold()
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def _believed(tree: Tree, i: int, reason: str, in_content: bool) -> bool:
@@ -159,9 +159,13 @@ def _labelled(tree: Tree, i: int) -> Block | None:
 
 
 def is_hidden(values: Mapping[str, str]) -> bool:
-    return "hidden" in values or values.get("aria-hidden") == "true" or ("style" in values and _hides(values["style"]))
+    return (
+        "hidden" in values
+        or values.get("aria-hidden") == "true"
+        or ("style" in values and _hides(values["style"][:500]))
+    )
 
 
 @lru_cache(maxsize=4096)
 def _hides(style: str) -> bool:
-    return _HIDING.search(style[:500]) is not None
+    return _HIDING.search(style) is not None

@@ -22,6 +22,8 @@ _NUMBERED = re.compile(
 )
 _MAX_NUMBERED = 600
 """Characters; a longer paragraph that begins with "Figure 3" talks about the figure."""
+_MAX_CAPTION = 4_000
+"""Characters of captions that a picture carries; a caption stands in the page once and may have many pictures near."""
 
 
 def attach_captions(placed: Sequence[Placed]) -> list[Text | PagePicture]:
@@ -69,4 +71,5 @@ def _beside(pieces: Sequence[Text | PagePicture], index: int) -> list[int]:
 def _give(pieces: list[Text | PagePicture], pictures: list[int], caption: str) -> None:
     for n in pictures:
         picture = _picture(pieces[n])
-        pieces[n] = replace(picture, caption=f"{picture.caption} {caption}".strip())
+        joined = f"{picture.caption} {caption[:_MAX_CAPTION]}".strip()
+        pieces[n] = replace(picture, caption=joined[:_MAX_CAPTION])

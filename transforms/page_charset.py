@@ -98,9 +98,11 @@ def declared_in(body: bytes) -> str:
 
 
 def _candidates(body: bytes, header_charset: str) -> Iterator[tuple[str, str]]:
-    if header_charset and (name := lookup_label(header_charset)):
+    wide = [(name, "bytes") for start, name in _WIDE if body.startswith(start)]
+    # English in UTF-16 is valid UTF-8 and ISO-2022-JP, with a NUL behind each letter: what is said is not believed.
+    if (name := lookup_label(header_charset)) and (not wide or name.startswith("utf-16")):
         yield name, "header"
-    yield from ((name, "bytes") for start, name in _WIDE if body.startswith(start))
+    yield from wide
     if name := declared_in(body):
         yield name, "meta"
     if name := _detected(body):

@@ -43,7 +43,7 @@ class Page(msgspec.Struct, frozen=True):
     characters: int
     """Visible characters of the page without white space around texts, content and boilerplate."""
     cut: int = 0
-    """Characters of HTML behind `max_characters` that were not read."""
+    """Characters of HTML behind `max_characters` or `max_nodes` that were not read."""
     flat: bool = False
     """Whether the page was nested too deeply and read without its structure."""
 
@@ -51,10 +51,12 @@ class Page(msgspec.Struct, frozen=True):
 def read_page(html: str, url: str, rules: PageRules) -> Page:
     """Never raises for any text, takes time linear in it, and gives the same page for the same text."""
     cut = max(0, len(html) - rules.max_characters)
-    tree = parse_tree(html[: rules.max_characters] if cut else html, rules.max_depth, rules.min_prose)
+    tree = parse_tree(html[: rules.max_characters] if cut else html, rules)
     blocks = find_boilerplate(tree, rules)
     pieces = tuple(attach_captions(write_pieces(tree, blocks)))
-    return Page(url, read_metadata(tree), pieces, _removed(tree, blocks), tree.characters[-1], cut, tree.flat)
+    return Page(
+        url, read_metadata(tree), pieces, _removed(tree, blocks), tree.characters[-1], cut + tree.cut, tree.flat
+    )
 
 
 def page_text(page: Page) -> str:

@@ -84,25 +84,25 @@ def _find_main(tree: Tree, marked: list[Block], rules: PageRules) -> tuple[int, 
     if not kept.before(size):
         kept = _Kept(marked, tree.characters)
     enough, best, best_rank = rules.min_main_share * max(kept.before(size), 1), (0, size), 3
+    sums = _Kept(marked, tree.characters), _Kept(marked, tree.linked)
     for i in _unmarked(marked, size):
         if (rank := _CONTAINERS.get(tree.tags[i], 3)) > best_rank or not (rank == 1 or tree.values[i]):
             continue
         rank = rank if rank == 1 else _named_rank(tree.values[i])
-        if rank <= best_rank and kept.between(i, tree.ends[i]) >= enough and _is_better(tree, marked, best, i):
+        if rank <= best_rank and kept.between(i, tree.ends[i]) >= enough and _is_better(tree, sums, best, i):
             best, best_rank = (i, tree.ends[i]), rank
     return best
 
 
-def _is_better(tree: Tree, marked: list[Block], best: tuple[int, int], i: int) -> bool:
-    """An element inside <main> is its content only where the rest of <main> is full of links."""
+def _is_better(tree: Tree, sums: tuple[_Kept, _Kept], best: tuple[int, int], i: int) -> bool:
+    """An element inside <main> is its content only where the rest of <main> is full of links.
+
+    `sums` are of characters and of linked ones; made once a page, because articles may be nested in hundreds.
+    """
     if tree.tags[best[0]] != "main":
         return True
-    inner = i, tree.ends[i]
-    rest = [
-        _Kept(marked, sums).between(*best) - _Kept(marked, sums).between(*inner)
-        for sums in (tree.characters, tree.linked)
-    ]
-    return rest[1] > _MOSTLY_LINKED * rest[0]
+    characters, linked = (kept.between(*best) - kept.between(i, tree.ends[i]) for kept in sums)
+    return linked > _MOSTLY_LINKED * characters
 
 
 def _named_rank(values: Mapping[str, str]) -> int:
@@ -155,6 +155,7 @@ class _Links:
         # From the first text of prose to the last; nothing is amid prose where there is none.
         self._first = main[0] + bisect_right(nodes, low, key=kept.before) - 1 if low < high else main[1]
         self._last = main[0] + bisect_right(nodes, high - 1, key=kept.before) if low < high else main[0]
+        self._heading = next((n for n in nodes if tree.tags[n] in _HEADINGS), main[1])
 
     def blocks(self) -> list[Block]:
         tags, ends, found, i = self._tree.tags, self._tree.ends, list[Block](), self._main[0]
@@ -192,7 +193,7 @@ class _Links:
     def _is_logo(self, i: int, end: int) -> bool:
         """Pictures that lead to other pages and stand before the first heading."""
         tags = self._tree.tags
-        if not _HEADINGS.isdisjoint(tags[self._main[0] : i]):
+        if self._heading < i:
             return False
         targets = [self._tree.values[n].get("href", "") for n in range(i, end) if tags[n] == "a"]
         return not any(_PICTURE_FILE.search(target[-200:]) for target in targets)

@@ -7,6 +7,7 @@ Left out on purpose: links, bold and italics, which are no text; escapes, which 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable
 
 from msgspec.structs import replace
@@ -70,6 +71,10 @@ class _Walk:
         self.tree, self.out = tree, Pieces()
         self.skipped = {block.start: block.end for block in removed}
         self.reasons = {block.start: block.reason for block in removed}
+        self._code = [n for n, tag in enumerate(tree.tags) if tag == "pre"]
+
+    def holds_code(self, start: int, end: int) -> bool:
+        return bisect_left(self._code, start) < bisect_left(self._code, end)
 
     def pass_over(self, block: Block) -> int:
         if self.tree.pictures[block.end] > self.tree.pictures[block.start]:
@@ -121,7 +126,7 @@ def _figure(walk: _Walk, i: int) -> int:
     walk.out.begin(end)
     if tree.pictures[end] > tree.pictures[i]:
         walk.out.begin(end, "figure", i)
-        if tree.characters[end] - tree.characters[i] <= _MAX_FIGURE and "pre" not in tree.tags[i:end]:
+        if tree.characters[end] - tree.characters[i] <= _MAX_FIGURE and not walk.holds_code(i, end):
             walk.out.begin(end, "caption")
     return i + 1
 

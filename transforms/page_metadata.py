@@ -68,7 +68,7 @@ def _title(tree: Tree, nodes: list[int]) -> str:
     """Of the first <title> that is not a drawing's."""
     for i in nodes:
         if tree.tags[tree.parents[i]] in ("head", "body", "html"):
-            return clean_text(text_parts(tree, i + 1, tree.ends[i], {}) or [""])
+            return clean_text(text_parts(tree, i + 1, tree.ends[i], {}) or [""])[:_MAX_VALUE]
     return ""
 
 
@@ -76,7 +76,7 @@ def _dated(tree: Tree, times: list[int], scripts: list[int]) -> str:
     for i in times:
         values = tree.values[i]
         if "pubdate" in values or "published" in values.get("itemprop", "").lower():
-            return values.get("datetime", "")
+            return values.get("datetime", "")[:_MAX_VALUE]
     for i in scripts:
         if tree.values[i].get("type") == "application/ld+json":
             found = _JSON_DATE.search("".join(tree.texts.get(n, "") for n in range(i + 1, tree.ends[i])))

@@ -7,7 +7,9 @@ without those that content uses as often. Left out on purpose: class names in an
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 # Words are whole: bounded by the ends, spaces, "-", "_" or a capital of camelCase, which is parted before.
 _WORDS = {
@@ -35,6 +37,20 @@ _CONTENT = re.compile(
 )
 _MAX_NAME = 300
 
+Answer = TypeVar("Answer")
+
+
+def _remembered(ask: Callable[..., Answer]) -> Callable[..., Answer]:
+    """What is asked often is remembered by the first 300 characters, so that no cache holds a page's megabytes."""
+    remembered = lru_cache(maxsize=8192)(ask)
+
+    @wraps(ask)
+    def asked(*names: str) -> Answer:
+        return remembered(*[name[:_MAX_NAME] for name in names])
+
+    return asked
+
+
 ADVERT_LABELS = frozenset({
     "ad", "ads", "advert", "advertisement", "advertising", "sponsored", "promoted", "anzeige", "werbung",
     "publicité", "publicidad", "pubblicità", "реклама", "广告", "廣告", "推广", "広告", "광고"
@@ -42,18 +58,18 @@ ADVERT_LABELS = frozenset({
 """What an advert must write beside itself, by law or custom."""
 
 
-@lru_cache(maxsize=8192)
+@_remembered
 def named(names: str, identifier: str) -> str:
     """The reason that a block's class and id give to remove it, or "". Only their first 300 characters are read."""
-    words = _CAMEL.sub("-", f"{names[:_MAX_NAME]} {identifier[:_MAX_NAME]}".replace("\n", " ")).lower()
+    words = _CAMEL.sub("-", f"{names} {identifier}".replace("\n", " ")).lower()
     found = _NAMED.search(words)
     return found.lastgroup or "" if found else ""
 
 
-@lru_cache(maxsize=8192)
+@_remembered
 def content_name(names: str, identifier: str) -> bool:
     """Whether class or id name the page's content; of compound words only the usual ones."""
-    return _CONTENT.search(f"{names[:_MAX_NAME]} {identifier[:_MAX_NAME]}".lower()) is not None
+    return _CONTENT.search(f"{names} {identifier}".lower()) is not None
 
 
 _PICTURE_BOX = re.compile(
@@ -66,16 +82,16 @@ _CAPTION = re.compile(
 )
 
 
-@lru_cache(maxsize=8192)
+@_remembered
 def picture_box(names: str) -> bool:
     """Whether a class says that the block is there for a picture."""
-    return _PICTURE_BOX.search(names[:_MAX_NAME]) is not None
+    return _PICTURE_BOX.search(names) is not None
 
 
-@lru_cache(maxsize=8192)
+@_remembered
 def caption_name(names: str) -> bool:
     """Whether a class says that the block is a picture's caption."""
-    return _CAPTION.search(names[:_MAX_NAME].lower()) is not None
+    return _CAPTION.search(names.lower()) is not None
 
 
 _FIGURE_BOX = re.compile(
@@ -84,7 +100,7 @@ _FIGURE_BOX = re.compile(
 )
 
 
-@lru_cache(maxsize=8192)
+@_remembered
 def figure_box(names: str) -> bool:
     """Whether a class says that the block is a figure: a picture with its caption and nothing else."""
-    return _FIGURE_BOX.search(names[:_MAX_NAME].lower()) is not None
+    return _FIGURE_BOX.search(names.lower()) is not None

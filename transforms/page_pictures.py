@@ -27,7 +27,8 @@ _LOOKS_LIKE_PICTURE = re.compile(
 )
 _PIXELS = re.compile(r"\s*(\d{1,6})(?:\.\d*)?\s*(?:px)?\s*")
 _STYLE_SIZE = re.compile(r"(?:^|;)\s*(width|height)\s*:\s*(\d{1,6})(?:\.\d*)?px", re.IGNORECASE)
-_BACKGROUND = re.compile(r"background(?:-image)?\s*:[^;]*?url\(\s*[\"']?([^\"')]+)", re.IGNORECASE)
+# Not past another "background", else a style of nothing else takes the square of its length.
+_BACKGROUND = re.compile(r"background(?:-image)?\s*:(?:(?!background)[^;])*?url\(\s*[\"']?([^\"')]+)", re.IGNORECASE)
 _FORMULA_NAME = re.compile(
     r"(?:^|[\s_-])(?:math|tex|latex|mwe-math\S*|equation|katex|mathjax)(?:$|[\s_-])", re.IGNORECASE
 )
@@ -35,6 +36,8 @@ _LATEX = re.compile(r"\\[a-zA-Z]{2,}|^\s*\$.+\$\s*$|\\displaystyle|[\^_]\{", re.
 _MAX_SOURCES = 32
 _MAX_STYLE = _MAX_VALUE = 4_000
 """Characters read of an inline style, an alt text or a link; a picture travels with them."""
+_LABEL_NODES, _MAX_LABEL = 16, 500
+"""Nodes and characters read of the text that a picture names as its label: all pictures of a page may name one."""
 _ANCESTORS = 12
 """Elements above a picture in which its link is looked for; more lie between only where the link is not about it."""
 
@@ -166,7 +169,10 @@ def _sources(values: Mapping[str, str], tag: str) -> list[tuple[str, str]]:
 def _labelled(tree: Tree, values: Mapping[str, str]) -> str:
     """The text of the element that aria-labelledby names."""
     named = tree.find_id(values["aria-labelledby"].strip()) if "aria-labelledby" in values else -1
-    return clean_text(text_parts(tree, named, tree.ends[named], {}) or [""]) if named >= 0 else ""
+    if named < 0:
+        return ""
+    parts = text_parts(tree, named, min(tree.ends[named], named + _LABEL_NODES), {})
+    return clean_text(["".join([part[:_MAX_LABEL] for part in parts])[:_MAX_LABEL]])
 
 
 def _svg_title(tree: Tree, i: int) -> str:

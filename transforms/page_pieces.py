@@ -13,6 +13,9 @@ from transforms.page_pictures import PagePicture
 from transforms.page_text import BREAK, clean_text
 from transforms.records import Text
 
+_MAX_INDENT = 12
+"""Levels of a list that indent its lines; lists in hundreds of lists would make a page 200 times as long."""
+
 
 class Placed(NamedTuple):
     """A piece, and the node of the figure it stands in (-1 outside any)."""
@@ -159,7 +162,7 @@ class Pieces:
     def _item_lines(self, text: str) -> list[str]:
         number = self._markers[-1]
         marker = "- " if number < 0 else f"{number}. "
-        indent = "  " * (len(self._markers) - 1)
+        indent = "  " * min(len(self._markers) - 1, _MAX_INDENT)
         first, *more = text.split("\n")
         lines = [indent + (marker if self._fresh else " " * len(marker)) + first]
         self._fresh = False

@@ -11,6 +11,8 @@ from transforms.page_tree import Tree
 _BLOCKS_INSIDE = frozenset({"h1", "h2", "h3", "h4", "pre", "blockquote", "form", "figure", "hr"})
 _MAX_CELL = 400
 """Characters of the longest cell of data; above it the cells are columns of a page."""
+_NESTED = 4
+"""Times the nodes of a table that its cells may hold together; more lie in each other by hundreds."""
 
 
 def data_rows(tree: Tree, i: int, skipped: dict[int, int]) -> list[list[str]]:
@@ -28,6 +30,8 @@ def data_rows(tree: Tree, i: int, skipped: dict[int, int]) -> list[list[str]]:
     if pictures and not heads and pictures * 3 > len(cells):
         return []
     if any(tree.characters[tree.ends[n]] - tree.characters[n] > _MAX_CELL for n in cells):
+        return []
+    if sum(tree.ends[n] - n for n in cells) > _NESTED * (end - i):
         return []
     found = [[clean_text(text_parts(tree, n + 1, tree.ends[n], skipped) or [""]) for n in row] for row in rows]
     found = [row for row in found if any(row)]

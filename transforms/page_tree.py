@@ -14,6 +14,8 @@ from collections.abc import Mapping
 
 from lxml.etree import HTMLParser, XMLSyntaxError
 
+from configs.schema.web_page import PageRules
+
 SILENT = frozenset({
     "head", "title", "script", "style", "template", "textarea", "select", "option", "datalist", "noscript",
     "noframes", "noembed", "iframe", "frameset", "audio", "canvas", "map", "xml", "video", "object", "svg"
@@ -51,6 +53,8 @@ class Tree:
         self.pictures: list[int] = []
         self.holds_table: set[int] = set()
         self.flat = False
+        self.cut = 0
+        """Characters behind the last node that was read."""
         self._max_depth, self._min_prose = max_depth, min_prose
         self._open: list[int] = [-1]
         self._tables: list[int] = []
@@ -151,23 +155,26 @@ def _is_dense(text: str) -> bool:
     return not text.isascii() and len(text.encode("utf-8", "replace")) > 2 * len(text)
 
 
-def parse_tree(html: str, max_depth: int, min_prose: int) -> Tree:
+def parse_tree(html: str, rules: PageRules) -> Tree:
     """Never raises for any text. A page nested deeper than `max_depth` is read again without the tags that nest."""
     try:
-        return _parse(html, Tree(max_depth, min_prose))
+        return _parse(html, Tree(rules.max_depth, rules.min_prose), rules.max_nodes)
     except TooDeep:
-        tree = _parse(_CLOSING.sub("<hr>", html), Tree(len(html), min_prose))
+        tree = _parse(_CLOSING.sub("<hr>", html), Tree(len(html), rules.min_prose), rules.max_nodes)
         tree.flat = True
         return tree
 
 
-def _parse(html: str, tree: Tree) -> Tree:
+def _parse(html: str, tree: Tree, max_nodes: int) -> Tree:
     parser = HTMLParser(target=tree, huge_tree=True, encoding="utf-8", remove_comments=True, remove_pis=True)
     # A lone surrogate becomes "?"; the readers turned bytes into characters before. A page is fed in parts, because
     # libxml2 reads the part to its end after TooDeep, and an end tag that closes nothing is compared with all that is
     # open.
     data = html.encode("utf-8", "replace")
     for start in range(0, len(data), _PART):
+        if len(tree.tags) > max_nodes:
+            tree.cut = len(str(data[start:], "utf-8", "ignore"))
+            break
         parser.feed(data[start : start + _PART])
     try:
         parser.close()

@@ -150,7 +150,7 @@ def _check_bytes(data: bytes | memoryview | None, most: int) -> bytes | memoryvi
 
 def _place(source: Span | Recipe) -> str:
     if isinstance(source, Recipe):
-        return source.function
+        return _place(source.inputs[0]) if source.inputs else source.function
     return f"{source.uri}#{source.member}" if source.member else f"{source.uri}@{source.start}-{source.end}"
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.transforms.archives import PNG, captures, packed, record
 from transforms.data_uris import data_uri_recipe, decode_data_uri
 from transforms.materialise import SpanReader, materialise
+from transforms.records import Span
 from transforms.warc_reader import Page
 
 URI = "data:image/png;base64," + base64.b64encode(PNG).decode()
@@ -61,6 +62,18 @@ def test_found_in_its_page_again(tmp_path: Path, tag: str) -> None:
         assert materialise(recipe, spans) == PNG
         with pytest.raises(OSError, match="that hashes to"):
             materialise(data_uri_recipe("data:,gone", page.span), spans)
+
+
+def test_the_pictures_of_a_page_read_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uris = [f"data:,{number}" for number in range(500)]
+    (page,) = captures(tmp_path, packed(record(body="".join(f"<img src='{uri}'>" for uri in uris).encode())))
+    assert isinstance(page, Page)
+    read = SpanReader.read
+    asked: list[Span] = []
+    monkeypatch.setattr(SpanReader, "read", lambda self, span: asked.append(span) or read(self, span))
+    with SpanReader(str(tmp_path)) as spans:
+        found = [materialise(data_uri_recipe(uri, page.span), spans) for uri in uris]
+    assert (found, asked) == ([str(number).encode() for number in range(500)], [page.span])
 
 
 def test_found_in_utf_16(tmp_path: Path) -> None:

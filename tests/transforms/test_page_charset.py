@@ -49,6 +49,7 @@ def page(text: str, codec: str, meta: str = "") -> bytes:
         (FRENCH, "utf-16-le", "", "", "utf-16le", "bytes"),
         (FRENCH, "utf-16-be", "utf-8", "", "utf-16be", "bytes"),
         ("plain", "ascii", "", "gbk", "utf-8", "bytes"),
+        ("plain", "utf-16-le", "iso-2022-jp", "gbk", "utf-16le", "bytes"),
     ],
 )
 def test_what_decodes_a_page(text: str, codec: str, header: str, meta: str, name: str, said_by: str) -> None:

@@ -3,6 +3,7 @@
 import re
 import time
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -212,6 +213,12 @@ HOSTILE = {
     "stray signs": lambda n: "<" * n + "&" * n + "<a" * n,
     "open comments": lambda n: "<!-- " * n,
     "sources of a picture": lambda n: "<picture>" + "<source srcset=a>" * n,
+    "logos before prose": lambda n: "<div><a href=x></a></div>" * n + f"<p>{PROSE}</p>",
+    "blocks in nested articles": lambda n: "<main>" + "<article>" * 400 + f"<p>{PROSE}</p>" + "<nav>a</nav>" * n,
+    "backgrounds": lambda n: ("<p style='" + "background:" * (n // 50) + "'></p>") * 50,
+    "pictures of one label": lambda n: "<p id=x>" + "word " * n + "</p>" + "<img aria-labelledby=x>" * n,
+    "lists in lists": lambda n: "<ul>" * 480 + "<li>a" * n,
+    "cells in cells": lambda n: "<table><tr><td>a<td>b" + "<tr><td><div>" * (n // 100) + "<br>" * n,
 }
 
 
@@ -227,6 +234,24 @@ def test_time_is_linear_in_the_page(name):
 
     small, large = seconds(2_000), seconds(16_000)
     assert large < 0.05 + 3 * 8 * small, (small, large)
+
+
+def test_a_page_of_too_many_nodes_is_cut_and_says_so():
+    page = read("<p>x" * 20_000, max_nodes=1_000)
+    assert 0 < len(page.pieces) < 10_000 and page.cut == 80_000 - (1 << 15)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<ul>" * 480 + "<li>a" * 2_000,
+        "<p id=x>" + "word " * 2_000 + "</p>" + "<img aria-labelledby=x>" * 200,
+        "<figure>" + ("<img src=a><figcaption>" + "word " * 1_000 + "</figcaption>") * 9,
+        "<title>" + "word " * 9_000 + "</title>",
+    ],
+)
+def test_a_page_comes_out_no_longer_than_a_few_times_its_html(html):
+    assert len(msgspec.msgpack.encode(read(html))) < 10 * len(html)
 
 
 SOUP = """

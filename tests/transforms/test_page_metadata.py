@@ -2,12 +2,13 @@
 
 import pytest
 
+from configs.schema.web_page import PageRules
 from transforms.page_metadata import PageMetadata, read_metadata
 from transforms.page_tree import parse_tree
 
 
 def metadata(html: str) -> PageMetadata:
-    return read_metadata(parse_tree(html, 512, 40))
+    return read_metadata(parse_tree(html, PageRules()))
 
 
 def test_everything_a_page_may_say():
