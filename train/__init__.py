@@ -1,1 +1,1 @@
-"""Training on finished shards; imports no Beam. Nothing here yet."""
+"""Training on finished shards; imports no Beam."""
