@@ -141,7 +141,7 @@ def _finish(storage: Storage, args: argparse.Namespace, infos: list[ShardInfo], 
         "format": FORMAT,
         "from": args.source,
         "to": args.target,
-        "shards": [msgspec.structs.asdict(info) for info in infos],
+        "shards": [msgspec.to_builtins(info) for info in infos],
         "counts": counts.json(),
     }
     if SCHEMAS[args.target].form == "tar":

@@ -270,6 +270,7 @@ _PAIR = "samples: `KEY.jpg` (original bytes), `KEY.txt`, `KEY.json`"
 _LAYOUT = """| file | what it is |
 |---|---|
 | `shards/*.tar` | SAMPLES |
+| `shards/*.idx` | member indexes: where each sample lies in its shard |
 | `index.json` | shard index of wids, for random access |
 | `ledger/*.parquet` | one row for each sample read: its fate, the reason, every measurement |
 | `manifest.json` | counts, sha256 of each shard, resolved config, versions |

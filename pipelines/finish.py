@@ -16,7 +16,7 @@ from transforms.ledger import ledger_name
 from transforms.materialise import SpanReader
 from transforms.records import Container, Span
 from transforms.rows import staging_folder
-from transforms.shards import Manifest, format_manifest, parse_manifest, wids_index
+from transforms.shards import Manifest, format_manifest, parse_manifest, shard_files, wids_index
 from transforms.storage import TEMPORARY, join, local_path, scheme_of, storage_for
 
 
@@ -67,7 +67,7 @@ def remove_leftovers(output: str, manifest: Manifest) -> list[str]:
     """Shards and ledgers of an abandoned attempt with another recipe, and the unfinished files of a killed one: nothing
     may lie there that no manifest lists. Gives the URIs of what was removed."""
     storage = storage_for(output)
-    listed = {join(output, shard.name) for shard in manifest.shards}
+    listed = {join(output, name) for name in shard_files(manifest.shards)}
     listed |= {join(output, ledger_name(unit)) for unit in range(len(manifest.inputs))}
     found = [file.uri for folder in ("shards", "ledger") for file in storage.list(join(output, folder))]
     found += [join(output, TABLE)] if not manifest.concepts and storage.exists(join(output, TABLE)) else []

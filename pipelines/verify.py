@@ -27,7 +27,7 @@ from pipelines.verify_ledger import KeptRows, check_ledger, read_kept
 from pipelines.verify_shards import check_places, check_unique, read_shards
 from transforms.ledger import ledger_name
 from transforms.records import Sample
-from transforms.shards import Manifest, wids_index
+from transforms.shards import Manifest, shard_files, wids_index
 from transforms.storage import join, local_path, storage_for
 from transforms.vocabulary import VocabularyError
 from transforms.web_documents import sum_pictures, tally_pictures
@@ -86,6 +86,7 @@ def _check_shards(output: str, manifest: Manifest, kept: KeptRows) -> Iterator[C
     found = read_shards(output, manifest.shards, kept)
     shards, samples = f"{len(found):,} shards", f"{sum(one.samples for one in found):,} samples"
     yield make_check("shard sizes and sha256", shards, (p for one in found for p in one.bytes))
+    yield make_check("member indexes", shards, (p for one in found for p in one.places))
     yield make_check("shard format", samples, (p for one in found for p in one.format))
     yield make_check("shard keys unique", samples, check_unique(found))
     yield make_check("samples where the plan puts them", samples, check_places(found, kept))
@@ -107,7 +108,7 @@ def check_manifest(manifest: Manifest) -> Iterator[Problem]:
 def check_files(output: str, manifest: Manifest) -> Iterator[Problem]:
     """Every listed file is there, and nothing else; no unfinished file anywhere."""
     storage = storage_for(output)
-    listed = {shard.name for shard in manifest.shards}
+    listed = set(shard_files(manifest.shards))
     listed |= {ledger_name(unit) for unit in range(len(manifest.inputs))}
     present = {
         f"{folder}/{file.uri.rpartition('/')[2]}"

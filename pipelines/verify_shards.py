@@ -19,8 +19,9 @@ import numpy as np
 from pipelines.checks import SHOWN, Problem, differ
 from pipelines.ledger import fetched
 from pipelines.verify_ledger import KEY, Digests, KeptRows, content_digest, join_texts, key_digest
+from transforms.member_index import format_index, group_samples
 from transforms.shards import BLOCK, EXTENSIONS, ShardInfo, tar_header
-from transforms.storage import StoreUnavailable, join
+from transforms.storage import StoreUnavailable, join, storage_for
 from transforms.tar_index import TarIndex, TarMember, index_headers
 
 THREADS = 4
@@ -42,6 +43,7 @@ class ShardFindings(NamedTuple):
 
     name: str
     bytes: list[Problem]
+    places: list[Problem]
     format: list[Problem]
     misplaced: list[Misplaced]
     contents: list[Problem]
@@ -70,16 +72,15 @@ def _read_shard(output: str, shard: ShardInfo, kept: KeptRows, first: int) -> Sh
             if not shard.bytes or not file.seek(0, 2):
                 raise OSError("an empty file")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return check_shard(data, shard, kept, first)
+                return check_shard(data, shard, kept, first, output=output)
     except StoreUnavailable:
         raise
     except OSError as error:
-        return ShardFindings(
-            shard.name, [Problem(shard.name, f"{shard.bytes} bytes", str(error))], [], [], [], 0, empty
-        )
+        problem = Problem(shard.name, f"{shard.bytes} bytes", str(error))
+        return ShardFindings(shard.name, [problem], [], [], [], [], 0, empty)
 
 
-def check_shard(data: mmap.mmap, shard: ShardInfo, kept: KeptRows, first: int) -> ShardFindings:
+def check_shard(data: mmap.mmap, shard: ShardInfo, kept: KeptRows, first: int, *, output: str) -> ShardFindings:
     """`first` is the rank of the shard's first sample in the set."""
     index = index_headers(data)
     samples = list(group_adjacent(index.members))
@@ -88,7 +89,24 @@ def check_shard(data: mmap.mmap, shard: ShardInfo, kept: KeptRows, first: int) -
     misplaced = list(_misplaced(shard.name, pairs, kept))
     contents = list(_check_contents(data, shard.name, pairs, kept))
     keys = np.array([list(key_digest(sample.key)) for sample in samples], np.uint8).reshape(-1, KEY)
-    return ShardFindings(shard.name, _check_bytes(data, shard), layout, misplaced, contents, len(samples), keys)
+    places = _check_places(output, shard, index)
+    return ShardFindings(shard.name, _check_bytes(data, shard), places, layout, misplaced, contents, len(samples), keys)
+
+
+def _check_places(output: str, shard: ShardInfo, index: TarIndex) -> list[Problem]:
+    """The member index is the one that the shard's bytes give, and the one that the manifest states."""
+    if shard.index is None:
+        return []
+    try:
+        with storage_for(output).open(join(output, shard.index.name)) as file:
+            found = file.read()
+    except StoreUnavailable:
+        raise
+    except OSError as error:
+        return [Problem(shard.index.name, "a member index", str(error))]
+    told = differ(shard.index.name, f"sha256 {shard.index.sha256}", f"sha256 {hashlib.sha256(found).hexdigest()}")
+    made = format_index(group_samples(index.members), shard.bytes)
+    return told or ([] if found == made else [Problem(shard.index.name, "the places of the shard's members", "others")])
 
 
 def group_adjacent(members: Sequence[TarMember]) -> Iterator[ShardSample]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import msgspec
@@ -27,11 +27,21 @@ EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp", "gif": "gif", "bmp": 
 Member = tuple[str, bytes]
 
 
-class ShardInfo(msgspec.Struct, frozen=True):
+class IndexInfo(msgspec.Struct, frozen=True):
+    """The member index beside a shard (transforms/member_index.py)."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class ShardInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     samples: int
     bytes: int
     sha256: str
+    index: IndexInfo | None = None
+    """None in sets that were written without one; whoever needs it builds it from the tar."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -64,6 +74,14 @@ def parse_manifest(data: bytes) -> Manifest:
     if manifest.format != FORMAT:
         raise ValueError(f"manifest.json: expected format {FORMAT!r}, found {manifest.format!r}")
     return manifest
+
+
+def shard_files(shards: Iterable[ShardInfo]) -> Iterator[str]:
+    """Names of all that lies in `shards/`."""
+    for shard in shards:
+        yield shard.name
+        if shard.index:
+            yield shard.index.name
 
 
 def wids_index(shards: Sequence[ShardInfo], name: str) -> bytes:
@@ -156,10 +174,13 @@ class ShardWriter:
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file, self._name = file, name
+        self.members: list[tuple[str, int, int]] = []
+        """(name, start, size) of every member so far."""
         self._hash, self._bytes, self._samples = hashlib.sha256(), 0, 0
 
     def add(self, members: Iterable[Member]) -> None:
         for name, data in members:
+            self.members.append((name, self._bytes + BLOCK, len(data)))
             self._put(b"".join((tar_header(name, len(data)), data, b"\0" * (-len(data) % BLOCK))))
         self._samples += 1
 

@@ -77,7 +77,7 @@ def test_the_submitting_machine_dies_before_the_manifest(command, cluster, distr
     run_killed("pipelines.run:make_manifest", 1, line)
     subprocess.run(["pkill", "-f", str(distribution.job_server)], check=True)  # the machine would have taken it along
     before = nothing_done_again({}, tmp_path)
-    assert sum(name.startswith("shards/") for name in before) == len(local)
+    assert sum(name.startswith("shards/") for name in before) == 2 * len(local)
     assert run_to_its_end(line, tmp_path) == local
     assert before.items() <= standing(tmp_path, *FOLDERS).items()
 

@@ -1,5 +1,6 @@
 """Ways to damage a finished run, and what verify says of it."""
 
+import hashlib
 import json
 import tarfile
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 from pipelines.caption_rules import MEASURES
 from pipelines.verify import run_checks
 from transforms.ledger import ledger_table
+from transforms.member_index import format_index, group_samples, index_name
 from transforms.records import Sample, decode_sample
 from transforms.shards import Member, ShardWriter
 
@@ -52,11 +54,23 @@ def forge(output: Path, samples: list[list[Member]], name: str = SHARD) -> None:
             writer.add(members)
         info = writer.finish()
     agree(output, name, info.bytes, info.sha256)
+    forge_index(output, format_index(group_samples(writer.members), info.bytes), name)
+
+
+def forge_index(output: Path, data: bytes, name: str = SHARD) -> None:
+    """Writes other bytes as a shard's member index, and a manifest that agrees with them."""
+    (output / index_name(name)).write_bytes(data)
+    stated = {"name": index_name(name), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    edit_manifest(output, lambda values: _stated(values, name).update(index=stated))
+
+
+def _stated(values: dict, name: str) -> dict:
+    return next(shard for shard in values["shards"] if shard["name"] == name)
 
 
 def agree(output: Path, name: str, size: int, sha256: str) -> None:
     def change(values: dict) -> None:
-        next(shard for shard in values["shards"] if shard["name"] == name).update(bytes=size, sha256=sha256)
+        _stated(values, name).update(bytes=size, sha256=sha256)
 
     edit_manifest(output, change)
     index = json.loads((output / "index.json").read_text())

@@ -104,9 +104,9 @@ KILLS = [
     ("transforms.beam.scan:ScanUnit._measure", 3, {"work/scan": 2}),
     ("classifiers.clip:ClipScorer.predict", 3, {"work/scan": 6, "work/clip": 2}),
     ("transforms.beam.write_ledger:ledger_table", 3, {"work/clip": 5, "work/kept": 4, "ledger": 4}),
-    ("transforms.shards:ShardWriter.add", 120, {"work/kept": 6, "ledger": 6, "work/shards": 2, "shards": 2}),
-    ("pipelines.run:make_manifest", 1, {"work/shards": 5, "shards": 5}),
-    ("pipelines.finish:write_report", 1, {"work/shards": 5, "shards": 5}),
+    ("transforms.shards:ShardWriter.add", 120, {"work/kept": 6, "ledger": 6, "work/shards": 2, "shards": 4}),
+    ("pipelines.run:make_manifest", 1, {"work/shards": 5, "shards": 10}),
+    ("pipelines.finish:write_report", 1, {"work/shards": 5, "shards": 10}),
 ]
 """Where the same command is killed one time after the other, and the finished files that each time leaves."""
 

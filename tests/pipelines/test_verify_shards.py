@@ -6,7 +6,19 @@ import tarfile
 
 import pytest
 
-from tests.pipelines.damage import CONTENTS, PLACES, SHARD, agree, forge, problems, read_samples
+from tests.pipelines.damage import (
+    CONTENTS,
+    PLACES,
+    SHARD,
+    agree,
+    edit_manifest,
+    forge,
+    forge_index,
+    problems,
+    read_samples,
+)
+
+INDEX = "shards/000001.idx"
 
 
 def test_a_flipped_byte_in_a_picture(damaged):
@@ -123,3 +135,28 @@ def test_bytes_behind_the_end(damaged):
     (damaged / SHARD).write_bytes(data)
     agree(damaged, SHARD, len(data), hashlib.sha256(data).hexdigest())
     assert "zeros to the end | other bytes" in problems(damaged)["shard format"][0]
+
+
+def test_a_lost_member_index(damaged):
+    (damaged / INDEX).unlink()
+    told = problems(damaged)
+    assert set(told) == {"files", "member indexes"}
+    assert told["files"] == [f"{INDEX}: a file | none"]
+
+
+def test_a_cut_member_index(damaged):
+    (damaged / INDEX).write_bytes((damaged / INDEX).read_bytes()[:-1])
+    (line,) = problems(damaged)["member indexes"]
+    assert line.startswith(f"{INDEX}: sha256 ")
+
+
+def test_a_member_index_of_another_shard(damaged):
+    forge_index(damaged, (damaged / "shards/000000.idx").read_bytes())
+    assert problems(damaged) == {"member indexes": [f"{INDEX}: the places of the shard's members | others"]}
+
+
+def test_a_set_from_before_member_indexes(damaged):
+    edit_manifest(damaged, lambda values: [shard.pop("index") for shard in values["shards"]])
+    for path in (damaged / "shards").glob("*.idx"):
+        path.unlink()
+    assert problems(damaged) == {}

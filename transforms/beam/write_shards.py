@@ -1,5 +1,6 @@
 """WriteShards: plans where kept rows go, then reads only their spans and writes each shard once, whole or not at all.
 
+Beside a shard lies its member index. Both are there before the record that says the shard is done.
 Only segments (a few integers for a run of rows) are grouped. A shard's name and bytes are a function of the plan, so a
 retry or a second worker on the same shard writes the same file again.
 """
@@ -14,17 +15,19 @@ from typing import TypeGuard
 import apache_beam as beam
 import msgspec
 from apache_beam.pvalue import PCollection
+from msgspec.structs import replace
 
 from configs.schema.caption import OutputRules
 from transforms.beam.verbs import Site, open_site
 from transforms.beam.write_ledger import Tally
 from transforms.fingerprints import fingerprint
 from transforms.materialise import SpanReader, materialise
+from transforms.member_index import format_index, group_samples, index_name
 from transforms.planning import Segment, plan_shards
 from transforms.recaptions import member_text
 from transforms.records import Picture, Piece, Sample, decode_sample
 from transforms.rows import staging_folder
-from transforms.shards import ShardInfo, ShardWriter, sample_json, sample_members
+from transforms.shards import IndexInfo, ShardInfo, ShardWriter, sample_json, sample_members
 from transforms.sidecars import Clock, read_records
 from transforms.storage import Storage, join
 
@@ -116,11 +119,10 @@ class WriteShard(beam.DoFn):
         yield msgspec.json.encode(record)
 
     def _taken_over(self, storage: Storage, index: int, made_by: str) -> ShardRecord | None:
-        uri, shard = shard_record_uri(self._site.output, index), join(self._site.output, shard_name(index))
         try:
-            with storage.open(uri) as file:
+            with storage.open(shard_record_uri(self._site.output, index)) as file:
                 record = msgspec.json.decode(file.read(), type=ShardRecord)
-            same = record.made_by == made_by and storage.stat(shard).size == record.info.bytes
+            same = record.made_by == made_by and _stands(storage, self._site.output, record.info)
         except FileNotFoundError:
             return None
         return record if same else None
@@ -134,7 +136,20 @@ class WriteShard(beam.DoFn):
             for sample in samples:
                 writer.add(_members(sample, spans, self._documents))
             info = writer.finish()
+        info = _write_index(storage, self._site.output, info, writer)
         return ShardRecord(index, made_by, info, clock.seconds())
+
+
+def _stands(storage: Storage, output: str, info: ShardInfo) -> bool:
+    """FileNotFoundError where the shard or its index is gone."""
+    files = [(info.name, info.bytes), *([(info.index.name, info.index.bytes)] if info.index else [])]
+    return all(storage.stat(join(output, name)).size == size for name, size in files)
+
+
+def _write_index(storage: Storage, output: str, info: ShardInfo, writer: ShardWriter) -> ShardInfo:
+    data, name = format_index(group_samples(writer.members), info.bytes), index_name(info.name)
+    storage.write(join(output, name), data)
+    return replace(info, index=IndexInfo(name, len(data), hashlib.sha256(data).hexdigest()))
 
 
 def _members(sample: Sample, spans: SpanReader, document: bool) -> list[tuple[str, bytes]]:

@@ -54,7 +54,7 @@ def test_a_lost_shard_is_written_again_and_alone(plan, units):
     Path(plan.output, "shards", "000001.tar").unlink()
     run(plan, units)
     after = written(plan, "")
-    assert {name for name in after if after[name] != before[name]} == {"000001.tar", "000001.json"}
+    assert {name for name in after if after[name] != before[name]} == {"000001.tar", "000001.idx", "000001.json"}
     assert after["000001.tar"][0] == before["000001.tar"][0]
     assert asked(plan) == count + Counter(load=1)
 
