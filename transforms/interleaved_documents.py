@@ -109,20 +109,25 @@ def picture_name(key: str, number: int, picture: Picture) -> str:
     return f"{key}.{number}.{EXTENSIONS.get(picture.format, 'jpg')}"
 
 
-def with_size(picture: dict[str, Any] | None, url: str) -> Picture:
-    """A reference whose stated `width` and `height` (pixels) become the picture's own; others stay in its meta."""
+SIDES = ("width", "height")
+"""What most schemas call a picture's sides."""
+
+
+def with_size(picture: dict[str, Any] | None, url: str, names: tuple[str, str] = SIDES) -> Picture:
+    """A reference whose stated sides (pixels) become the picture's own; others stay in its meta."""
     said = dict(picture or {})
-    sides = {name: said.pop(name) for name in ("width", "height") if _is_side(said.get(name))}
-    made = reference(url, None if picture is None or (sides and not said) else said)
-    return Picture(made.source, width=sides.get("width", 0), height=sides.get("height", 0), url=url, meta=made.meta)
+    sides = [said.pop(name) if _is_side(said.get(name)) else 0 for name in names]
+    made = reference(url, None if picture is None or (any(sides) and not said) else said)
+    return Picture(made.source, width=sides[0], height=sides[1], url=url, meta=made.meta)
 
 
-def size_and_meta(picture: Picture) -> dict[str, Any] | None:
-    """The inverse of `with_size`: None where nothing is known."""
+def size_and_meta(picture: Picture, losses: Losses, names: tuple[str, str] = SIDES) -> dict[str, Any] | None:
+    """The inverse of `with_size`: None where nothing is known. What else the pool calls a side gives way to the side,
+    and is counted."""
     said = json.loads(picture.meta) if picture.meta else {}
-    sides = {"width": picture.width, "height": picture.height}
-    known = {name: side for name, side in sides.items() if side}
-    return {**known, **said} if known or picture.meta else None
+    known = {name: side for name, side in zip(names, (picture.width, picture.height), strict=True) if side}
+    losses["fields"] += sum(said.get(name) not in (None, side) for name, side in known.items())
+    return {**said, **known} if known or picture.meta else None
 
 
 def _is_side(value: Any) -> bool:

@@ -3,7 +3,8 @@
 `texts` and `images` have one length, and at each position one of the two is null. An image is its URL, or in MINT-1T's
 PDF and ArXiv parts a name (`page_0_image_85`) of a frame in the tar's TIFF. They differ in where the rest stands:
  - OBELICS (dataset card HuggingFaceM4/OBELICS, arXiv 2306.16527): `metadata`, JSON text of a list with an object at
-   each image and null at each text; `general_metadata`, JSON text of an object with `url` and the place in the crawl.
+   each image (`src`, `alt_text`, `rendered_width`, `original_width`, …) and null at each text; `general_metadata`, JSON
+   text of an object with `url` and the place in the crawl.
  - OmniCorpus-CC and -CC-210M (card OpenGVLab/OmniCorpus-CC, arXiv 2406.08418): `metadata`, a list of structs, and
    `general_metadata`, a struct, both with the fixed fields below.
  - MINT-1T (cards mlfoundations/MINT-1T-*, arXiv 2406.11271): `image_metadata`, a list with an object for each image;
@@ -22,6 +23,7 @@ import json
 from typing import Any, NamedTuple
 
 from transforms.interleaved_documents import (
+    SIDES,
     Document,
     Losses,
     RecordBroken,
@@ -31,7 +33,6 @@ from transforms.interleaved_documents import (
     picture_name,
     pool_fields,
     pool_meta,
-    reference,
     size_and_meta,
     with_size,
 )
@@ -52,25 +53,26 @@ class ListSchema(NamedTuple):
     """Whether both of them are JSON as text."""
     dense: bool = True
     """Whether the list about pictures has an entry for each position, else for each picture."""
-    sized: bool = False
-    """Whether it says `width` and `height` of a picture in pixels."""
+    sides: tuple[str, str] = SIDES
+    """What it calls the width and height of a picture, in pixels."""
     picture_fields: frozenset[str] | None = None
     document_fields: frozenset[str] | None = None
     """All that a fixed struct can hold; None where anything may stand."""
 
 
-OBELICS = ListSchema("obelics", "metadata", "general_metadata", as_text=True)
+OBELICS = ListSchema(
+    "obelics", "metadata", "general_metadata", as_text=True, sides=("original_width", "original_height")
+)
 _PICTURE_NUMBERS = ("aesthetic_prob", "bytes", "d_hash_dup_count", "height", "p_hash_dup_count", "unsafe_prob", "width")
 _DOCUMENT_NUMBERS = ("fluency_prob", "non_advertisement_prob", "politics_prob", "porn_prob", "toxic_prob")
 OMNICORPUS = ListSchema(
     "omnicorpus",
     "metadata",
     "general_metadata",
-    sized=True,
     picture_fields=frozenset({*_PICTURE_NUMBERS, "d_hash", "img_url_sha", "p_hash"}),
     document_fields=frozenset({*_DOCUMENT_NUMBERS, "domain", "id", "url"}),
 )
-MINT = ListSchema("mint", "image_metadata", dense=False, sized=True)
+MINT = ListSchema("mint", "image_metadata", dense=False)
 LIST_SCHEMAS = {schema.name: schema for schema in (OBELICS, OMNICORPUS, MINT)}
 
 
@@ -99,13 +101,8 @@ def _pieces(images: list[Any], texts: list[Any], said: list[Any], schema: ListSc
         if image is None:
             pieces.append(Text(check_text(text, place), ROLE))
             continue
-        make = with_size if schema.sized else _reference
-        pieces.append(make(next(about), check_text(image, place)))
+        pieces.append(with_size(next(about), check_text(image, place), schema.sides))
     return pieces
-
-
-def _reference(said: dict[str, Any] | None, url: str) -> Picture:
-    return reference(url, said)
 
 
 def _said_of_pictures(record: dict[str, Any], images: list[Any], schema: ListSchema) -> tuple[list[Any], str]:
@@ -193,11 +190,7 @@ def _format_said(pieces: list[Piece], schema: ListSchema, layout: str, losses: L
 def _said(piece: Piece, schema: ListSchema, losses: Losses) -> dict[str, Any] | None:
     if isinstance(piece, Text):
         return None
-    if schema.sized:
-        said = size_and_meta(piece)
-    else:
-        said = json.loads(piece.meta) if piece.meta else None
-        losses["sizes"] += bool(piece.width and not piece.meta)
+    said = size_and_meta(piece, losses, schema.sides)
     return said if said is None else _filled(said, schema.picture_fields, losses)
 
 

@@ -5,7 +5,8 @@ of pictures by sentences, `url`, `could_have_url_duplicate`. Source: README of a
 picture stands before the sentence it is assigned to, as in Flamingo-style training on it.
 A field that an `image_info` lacks comes back as null. What the records cannot hold, counted: dropped and failed
 pictures, dropped texts, roles other than sentence, measures, boxes, sizes; `placement`, a picture behind all sentences,
-which is assigned to the last one; pictures of a document without text, which no index can name.
+which is assigned to the last one; pictures of a document without text, which no index can name; a field of ours that is
+called like one of its own.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from transforms.records import Picture, Piece, Text
 
 ROLE = "sentence"
 OWN = ("text_list", "image_info", "similarity_matrix")
+PLACED = ("raw_url", "matched_text_index")
+"""Fields of an image that follow from the picture itself."""
 OPTIONAL = ("matched_sim", "face_detections")
 ORDER = "image_index"
 """A picture's place in `image_info`, kept where reading order does not tell it."""
@@ -72,7 +75,7 @@ def _picture(info: dict[str, Any], row: Any, order: int | None) -> Picture:
     if clash:
         raise RecordBroken(f"expected an image without {sorted(clash)}, found it")
     url = check_text(info.get("raw_url") or "", "raw_url")
-    said = {name: info[name] for name in info if name not in ("raw_url", "matched_text_index")}
+    said = {name: info[name] for name in info if name not in PLACED}
     said = {name: value for name, value in said.items() if name not in OPTIONAL or value is not None}
     if row is not None:
         said[SIMILARITY] = row
@@ -105,14 +108,16 @@ def _infos(pieces: list[Piece], key: str, losses: Losses) -> tuple[list[dict[str
             losses["pictures_without_text"] += 1
         else:
             losses["placement"] += number > last
-            losses["sizes"] += bool(piece.width)
-            found.append(_info(piece, picture_name(key, len(found), piece), min(number, last), len(found)))
+            losses["sizes"] += bool(piece.width or piece.height)
+            said = json.loads(piece.meta) if piece.meta else {}
+            losses["fields"] += sum(said.pop(own, None) is not None for own in PLACED)
+            said = {"image_name": picture_name(key, len(found), piece), **said}
+            found.append(_info(piece.url, said, min(number, last), len(found)))
     found.sort(key=lambda item: item[0])
     return [info for _, info, _ in found], [row for _, _, row in found]
 
 
-def _info(picture: Picture, name: str, number: int, place: int) -> tuple[int, dict[str, Any], Any]:
-    said = json.loads(picture.meta) if picture.meta else {}
+def _info(url: str, said: dict[str, Any], number: int, place: int) -> tuple[int, dict[str, Any], Any]:
     row, order = said.pop(SIMILARITY, None), said.pop(ORDER, place)
-    info = {"image_name": name, "raw_url": picture.url, "matched_text_index": number, **dict.fromkeys(OPTIONAL)}
+    info = {"image_name": "", "raw_url": url, "matched_text_index": number, **dict.fromkeys(OPTIONAL)}
     return order if isinstance(order, int) else place, info | said, row

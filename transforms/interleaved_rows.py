@@ -89,7 +89,7 @@ def format_rows(document: Document, key: str, losses: Losses) -> list[dict[str, 
         if isinstance(piece, Text):
             rows.append(_row(key, position, "text") | {"content_type": "text/plain", "text_content": piece.value})
             continue
-        losses["sizes"] += bool(piece.width)
+        losses["sizes"] += bool(piece.width or piece.height)
         said = json.loads(piece.meta) if piece.meta else {}
         if "source_ref" not in said and piece.url:
             said["source_ref"] = json.dumps({"path": piece.url, **dict.fromkeys(_PLACE)})

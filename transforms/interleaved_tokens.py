@@ -4,7 +4,7 @@
 docs of data-juicer, "DJ dataset format". The end of a chunk is a text of role `chunk_end`; texts keep their spaces.
 What the records cannot hold, counted: dropped and failed pictures, dropped texts, roles other than paragraph, measures,
 boxes, sizes, what is said of a picture; `joined_texts`, neighbours without a token between them; `tokens`, texts that
-hold a token themselves.
+hold a token themselves; `empty_texts`.
 """
 
 from __future__ import annotations
@@ -72,8 +72,9 @@ def _losses(document: Document, held: list[Piece]) -> Losses:
     for piece, after in zip(held, [*held, None][1:], strict=True):
         if isinstance(piece, Picture):
             losses["picture_meta"] += bool(piece.meta)
-            losses["sizes"] += bool(piece.width)
+            losses["sizes"] += bool(piece.width or piece.height)
         elif piece.role != CHUNK_END:
             losses["tokens"] += bool(_TOKENS.search(piece.value))
+            losses["empty_texts"] += not piece.value
             losses["joined_texts"] += isinstance(after, Text) and after.role != CHUNK_END
     return losses

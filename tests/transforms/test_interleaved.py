@@ -265,7 +265,9 @@ def test_pool_fields_never_collide_with_ours(fields):
 
 @given(st.none() | FIELDS, TEXT)
 def test_a_stated_size_is_the_pictures_own(fields, url):
-    assert size_and_meta(with_size(fields, url)) == fields
+    for names in (("width", "height"), ("original_width", "original_height")):
+        assert size_and_meta(with_size(fields, url, names), losses := Losses(), names) == fields
+        assert not +losses
 
 
 def test_numbers_that_json_lacks_are_null():

@@ -6,7 +6,7 @@ writes OUT/raw and OUT/truth.jsonl, runs into OUT/set (a second call resumes it)
 pipelines/web_rules.py names, and ends with 1 where one is below 0.98. What a picture or page should go by is the first
 of its faults in the order of the rules. A picture in a block that the page's reader takes for an advert counts as gone
 by its rule: there it was turned away before any rule on pictures was asked.
-Left out on purpose: the rule by a model's score, which is off until a model is named.
+Left out on purpose: rules that need a model, which are off until one is named, and those of saved pages.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from tests.world.web_pages import WebPage, draw_page, write_pages
 from transforms.records import Drop, Sample, pictures
 
 REQUIRED = 0.98
-BY_A_MODEL = "picture_passage_score_low"
-PICTURE_ORDER = tuple(rule.rule for rule in PICTURE_RULES if rule.rule != BY_A_MODEL)
-DOCUMENT_ORDER = tuple(rule.rule for rule in RULES)
+NOT_SCORED = ("picture_passage_score_low", "picture_class_", "picture_outside_folder")
+"""How the names of rules begin that no archive alone can show."""
+PICTURE_ORDER = tuple(spec.rule for spec in PICTURE_RULES if not spec.rule.startswith(NOT_SCORED))
+DOCUMENT_ORDER = tuple(spec.rule for spec in RULES)
 
 Fates = list[tuple[str, str]]
 """(rule that turned it away, rule that should have) of each picture or page; "" for none."""
