@@ -1,1 +1,1 @@
-"""The caption pipeline on a real Flink: `make flink-test`."""
+"""Both pipelines on a real Flink: `make flink-test`."""

@@ -1,4 +1,4 @@
-"""The caption pipeline on a real Flink: the bytes of a local run, whatever the parallelism and whoever dies."""
+"""Both pipelines on a real Flink: the bytes of a local run, whatever the parallelism and whoever dies."""
 
 import subprocess
 import sys
@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cli import main
 from tests.faults.mortal_workers import give_order
 from tests.faults.small_units import BALANCED, DEATHS, FOLDERS, TOLD, nothing_done_again
 from tests.flink.cluster import ROOT, flink_options, standalone
+from tests.pipelines.web_pool import FEW, web_arguments, write_web_pool
 from tests.pipelines.whole_runs import arguments, run_apart, run_here, run_killed, shards_of, standing, unfinished
 from tests.waiting import wait_until
 
@@ -49,6 +51,14 @@ def test_the_embedded_cluster(command, local, tmp_path):
 @pytest.mark.parametrize("parallelism", [1, 2, 4])
 def test_the_standalone_cluster(command, cluster, local, parallelism, tmp_path):
     assert run_to_its_end(command(tmp_path, f"localhost:{cluster.rest}", parallelism), tmp_path) == local
+
+
+def test_web_pages(distribution, cluster, workers, tmp_path):
+    archives = write_web_pool(tmp_path / "archives")
+    assert main(web_arguments(archives, tmp_path / "local", *FEW)) == 0
+    options = flink_options(distribution, f"localhost:{cluster.rest}", workers, 2)
+    line = web_arguments(archives[::-1], tmp_path / "set", *FEW, *options)
+    assert run_to_its_end(line, tmp_path / "set") == shards_of(tmp_path / "local")
 
 
 def test_a_python_worker_dies_in_scan_in_visit_and_in_write_shards(command, cluster, local, order, tmp_path):

@@ -14,8 +14,8 @@ from pipelines.cli import main
 from pipelines.ledger import samples_by_unit
 from pipelines.what_if import override
 from tests.pipelines.damage import forge, problems, read_samples
-from tests.pipelines.web_pool import SITE, write_web_pool
-from tests.pipelines.whole_runs import ROOT, run_apart, run_killed, shards_of, standing, unfinished
+from tests.pipelines.web_pool import FEW, SITE, web_arguments, write_web_pool
+from tests.pipelines.whole_runs import ROOT, unfinished
 from tests.transforms.real_pages import DATA
 from transforms.records import Picture, Sample, Span, Text, pictures
 from transforms.web_documents import decide_again
@@ -23,12 +23,11 @@ from transforms.web_documents import decide_again
 pytestmark = pytest.mark.beam
 
 CFG = WebConfig()
-FEW = ("--set", "output.samples_per_shard=3", "--set", "output.max_failure_rate=0.2")
 real_data = pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data")
 
 
 def line(inputs: list[str], output: Path, *more: str) -> list[str]:
-    return ["run", "interleaved_web", "--input", *inputs, "--output", str(output), *FEW, *more]
+    return web_arguments(inputs, output, *FEW, *more)
 
 
 @pytest.fixture(scope="module")
@@ -151,27 +150,6 @@ def test_why_tells_of_each_picture(finished, capsys):
     assert main(["why", str(finished), f"{SITE}/broken.html"]) == 0
     told = "".join(capsys.readouterr().out.split())
     assert "failedPictureTruncated:" in told and "membershttp___site_example_broken_html.jpg" in told
-
-
-def test_the_same_bytes_from_two_workers_in_another_order(pool, finished, tmp_path):
-    ended = run_apart(line(pool[::-1], tmp_path, "--direct_num_workers=2"))
-    assert ended.returncode == 0, ended.stderr
-    assert shards_of(tmp_path) == shards_of(finished)
-
-
-def test_every_bundle_twice(pool, finished, tmp_path):
-    assert main(line(pool, tmp_path, "--direct_runner_bundle_repeat=2")) == 0
-    assert shards_of(tmp_path) == shards_of(finished)
-
-
-@pytest.mark.parametrize("target", ["transforms.beam.look:create_sidecar", "pipelines.run:make_manifest"])
-def test_killed_and_resumed_by_the_same_command(pool, finished, tmp_path, target):
-    run_killed(target, 1, line(pool, tmp_path))
-    assert not (tmp_path / "manifest.json").exists()
-    before = standing(tmp_path, "work/scan", "work/web_index")
-    assert before and main(line(pool, tmp_path)) == 0
-    assert standing(tmp_path, "work/scan", "work/web_index") == before
-    assert shards_of(tmp_path) == shards_of(finished)
 
 
 def test_a_limit_counts_pages_and_leaves_the_pictures_of_all_archives(pool, tmp_path):

@@ -21,6 +21,12 @@ that winter ships might return earlier than last year which few believed because
 """
 WORDS = TEXT.split()
 
+FEW = ("--set", "output.samples_per_shard=3", "--set", "output.max_failure_rate=0.2")
+
+
+def web_arguments(inputs: list[str], output: Path | str, *more: str) -> list[str]:
+    return ["run", "interleaved_web", "--input", *inputs, "--output", str(output), *more]
+
 
 def jpeg(seed: int, side: int = 240) -> bytes:
     """Squares of random colours with sharp edges."""

@@ -69,6 +69,16 @@ class PackRows(beam.DoFn):
             yield TaggedOutput("followers", (ref.unit.index, packed.followers))
 
 
+def same_again() -> beam.ParDo:
+    """For a Flatten beside another reader of the same packed rows: Flink's job server (2.70) makes such a Flatten twice
+    and refuses the graph."""
+    return beam.Map(_same).with_output_types(tuple[int, bytes])
+
+
+def _same(packed: tuple[int, bytes]) -> tuple[int, bytes]:
+    return packed
+
+
 def _by_unit(ref: RowsRef) -> tuple[int, RowsRef]:
     return ref.unit.index, ref
 

@@ -14,7 +14,7 @@ import apache_beam as beam
 import msgspec
 from apache_beam.pvalue import PCollection
 
-from transforms.beam.match import Match
+from transforms.beam.match import Match, same_again
 from transforms.near_duplicates import NearDuplicates, choose_stars, collapse_rows
 from transforms.near_pairs import Near, Within, near_in_bucket, spread_hashes
 
@@ -38,7 +38,7 @@ class MatchNear(Match):
             | f"{label}Pairs" >> beam.GroupByKey()  # shuffle: near hashes and their pairs, to one place
             | f"{label}Choose" >> choosing
         )
-        return (packed, stars) | f"{label}Both" >> beam.Flatten()
+        return (packed | f"{label}Again" >> same_again(), stars) | f"{label}Both" >> beam.Flatten()
 
 
 def _spread(bucket: tuple[int, Iterable[bytes]], matcher: NearDuplicates, buckets: int) -> Iterator[tuple[int, bytes]]:

@@ -16,7 +16,7 @@ import msgspec
 from apache_beam.pvalue import PCollection
 
 from configs.schema.web_rules import TextDuplicateRules
-from transforms.beam.match import Match
+from transforms.beam.match import Match, same_again
 from transforms.text_duplicates import (
     Groups,
     Signatures,
@@ -59,7 +59,7 @@ class MatchTexts(Match):
             | f"{label}Pool" >> beam.CoGroupByKey()  # shuffle: what met another, to one place
             | f"{label}Choose" >> beam.FlatMap(_chosen, rules=rules, buckets=buckets).with_output_types(Keyed)
         )
-        return (packed, stars) | f"{label}Both" >> beam.Flatten()
+        return (packed | f"{label}Again" >> same_again(), stars) | f"{label}Both" >> beam.Flatten()
 
 
 def _collapsed(bucket: tuple[int, Iterable[bytes]], matcher: TextDuplicates) -> Keyed:
@@ -92,8 +92,15 @@ def _to_one_place(groups: bytes) -> Keyed:
 
 
 def _chosen(joined: tuple[int, dict[str, Iterable[Any]]], rules: TextDuplicateRules, buckets: int) -> Iterator[Keyed]:
-    groups, signatures = (sorted(joined[1][name]) for name in ("groups", "signatures"))
+    groups, signatures = (_let_go(sorted(joined[1][name])) for name in ("groups", "signatures"))
     yield from choose_stars(map(_groups, groups), map(_signatures, signatures), rules, buckets)
+
+
+def _let_go(parts: list[bytes]) -> Iterator[bytes]:
+    """Each once and then no longer held here."""
+    parts.reverse()
+    while parts:
+        yield parts.pop()
 
 
 def _signatures(packed: bytes) -> Signatures:
