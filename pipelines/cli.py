@@ -84,7 +84,7 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pipeline", choices=PIPELINES)
     parser.add_argument("--config", help="YAML of values; the pipeline's own where absent")
     parser.add_argument(
-        "--input", nargs="+", required=True, help="tars, Parquet files, indexes or web archives; globs and URIs"
+        "--input", nargs="+", required=True, help="files, globs and URIs; of web pages also saved:FOLDER, SCHEMA:FILES"
     )
     parser.add_argument("--output", required=True, help="folder or URI of the data set")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="overrides the config")

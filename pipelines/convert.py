@@ -41,6 +41,8 @@ from transforms.storage import Storage, StoreUnavailable, join, local_path, stor
 FORMAT = "beamsift-converted-1"
 MAX_RECORD = 64 << 20
 """Bytes of one record's JSON."""
+MAX_PICTURE = 64 << 20
+"""Bytes of one picture; above it the picture fails, as in a run."""
 INPUTS = ("shards", "records")
 
 
@@ -215,6 +217,8 @@ def _look_at(piece: Piece, data: bytes | memoryview | None) -> Piece:
     if data is None or not isinstance(piece, Picture) or is_reference(piece):
         return piece
     try:
+        if len(data) > MAX_PICTURE:
+            raise PictureError("PictureTooLarge", f"expected at most {MAX_PICTURE} bytes, found {len(data)}")
         header = read_header(data)
     except PictureError as error:
         return replace(piece, failure=Failure(error.error, str(error), ""))

@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from apache_beam.pvalue import PCollection
-from msgspec.structs import replace
 
 from configs.schema.caption import CaptionConfig
-from configs.schema.web import WebConfig, decoding_rules
+from configs.schema.web import WebConfig
 from pipelines import caption, interleaved_web
 from pipelines.against import run_fingerprints
 from pipelines.recaption_sums import sum_recaptions
+from pipelines.web_inputs import limit_web_units, list_web_units
 from transforms.beam.count_concepts import CONCEPTS, MATCHES
 from transforms.beam.verbs import Rows, Site
 from transforms.concept_fates import LIMIT
-from transforms.reading import ARCHIVES, limit_units, list_units
+from transforms.reading import limit_units, list_units
 from transforms.records import Unit
 from transforms.web_documents import sum_pictures
-from transforms.web_rows import count_pages
 
 Counts = Iterable[Mapping[str, int]]
 
@@ -59,15 +58,6 @@ def sum_caption(pieces: Counts, records: Counts, cfg: CaptionConfig) -> dict[str
     return {"recaption": sum_recaptions(pieces, cfg.recaption.captioner)} if cfg.recaption.enabled else {}
 
 
-def limit_archives(units: list[Unit], limit: int, cfg: WebConfig, staging: str) -> list[Unit]:
-    """The first `limit` pages; the pictures of all archives stay, because any page may mean them."""
-    cut = []
-    for unit in units:
-        cut.append(replace(unit, limit=limit))
-        limit -= count_pages(unit, cfg.read, staging, limit) if limit else 0
-    return cut
-
-
 def sum_web(pieces: Counts, records: Counts, cfg: WebConfig) -> dict[str, Any]:
     """`records` of the archives by what they are, and `pictures` that pages name by what became of them."""
     return {"records": _sum(records), "pictures": sum_pictures(_sum(pieces))}
@@ -92,8 +82,8 @@ MAKINGS: dict[str, Making] = {
     ),
     "interleaved_web": Making(
         interleaved_web.build,
-        lambda inputs, cfg: list_units(list(inputs), decoding_rules(cfg), kinds=ARCHIVES),
-        limit_archives,
+        list_web_units,
+        limit_web_units,
         lambda cfg: ["scan", "look", *["passages"] * cfg.passages.enabled, "kept"],
         interleaved_web.run_fingerprints,
         interleaved_web.check_installed,

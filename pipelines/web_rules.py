@@ -104,6 +104,9 @@ PICTURE_MEASURES: dict[str, Measure] = {
         name: caption_rules.MEASURES[name]
         for name in ("short_side", "aspect_ratio", "pixel_count", "frames", "bytes", "grey_std", "entropy")
     },
+    "outside_folder": Measure("string", "address", "Address on a saved page that leaves the folder"),
+    "matched_text_index": Measure("int64", "sentence", "Sentence that an MMC4 record gives it to"),
+    "matched_sim": Measure("double", "cosine", "Similarity of the two that the record states"),
     "width_to_height": Measure("double", "ratio", "Width over height"),
     "sharpness": Measure("double", "grey levels²", "Variance of the Laplacian"),
     "shown_width": Measure("int64", "pixels", "Width as the page states it"),
@@ -133,9 +136,10 @@ def _picture(rule: str, measure: str, limit: str, side: str, meaning: str, fixed
 
 PICTURE_RULES = [
     _picture("picture_outside_content", "removed", "", "max", "Stands in navigation, a footer or the like"),
+    _picture("picture_outside_folder", "outside_folder", "", "max", "Its address leaves the folder of the saved pages"),
     _picture("picture_without_address", "place", "", "max", "The page gives no address for it"),
     _picture("picture_redirect_loop", "place", "", "max", "Its redirects do not end"),
-    _picture("picture_unresolved", "place", "", "max", "No archive of the pool holds it"),
+    _picture("picture_unresolved", "place", "", "max", "No input of the run holds it"),
     _picture("picture_tracker", "tracker_word", "picture.max_tracker_side", "max", "There to be fetched, not seen"),
     _picture("picture_decoration", "decoration_word", "picture.min_shown_side", "min", "A logo, a button, an icon"),
     _picture("picture_too_small", "short_side", "picture.min_side", "min", "Resolution too low to learn from"),

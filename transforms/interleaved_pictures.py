@@ -15,11 +15,10 @@ from msgspec.structs import replace
 from configs.schema.caption import ReadRules
 from transforms.interleaved_documents import Document, is_reference
 from transforms.loaded import Loaded
-from transforms.picture_files import add_picture_files
-from transforms.raw_sample import RawSample
+from transforms.picture_files import find_file
 from transforms.records import Picture, Recipe, Sample, Span, Unit
-from transforms.storage import folder_of, join, scheme_of, storage_for
-from transforms.tar_index import TarMember, index_headers
+from transforms.storage import folder_of, is_of_file, join, local_path, scheme_of, storage_for
+from transforms.tar_index import TarMember, TarProblem, index_headers
 
 Bytes = tuple[Span | Recipe, bytes | memoryview] | None
 """A source and what it holds now; None where nothing was found."""
@@ -31,27 +30,31 @@ class Beside:
     A tar in an object store is copied into `staging` and mapped; the copy is gone when the last picture is.
     """
 
+    problems: list[TarProblem]
+    """What of the tar cannot be read; a picture that lies there is not found."""
+
     def __init__(self, unit: Unit, rules: ReadRules, staging: str) -> None:
         self._unit, self.rules = unit, rules
         self._local = scheme_of(unit.uri) in ("", "file")
         self._storage = storage_for(unit.uri)
-        self._uri = self._tar_uri()
-        self._data: mmap.mmap | bytes = self._map(staging) if self._uri else b""
+        self.uri = self._tar_uri()
+        self._data: mmap.mmap | bytes = self._map(staging) if self.uri else b""
         self._members: dict[str, TarMember] = {}
         self._numbered: dict[str, TarMember] = {}
-        for member in index_headers(self._data).members:
+        index = index_headers(self._data)
+        self.problems = list(index.problems) if self.uri else []
+        for member in index.members:
             self._members.setdefault(member.name, member)
             self._numbered.setdefault(member.name.rpartition(".")[0], member)
 
     def _tar_uri(self) -> str:
-        folder, name = folder_of(self._unit.uri), f"{self._unit.uri.rpartition('/')[2].rpartition('.')[0]}.tar"
-        tars = (join(folder_of(folder), "pictures", name), join(folder, name))
+        tars = tars_beside(self._unit.uri)
         return next((uri for uri in tars if self._storage.exists(uri) and self._storage.stat(uri).size), "")
 
     def _map(self, staging: str) -> mmap.mmap:
         if not self._local:
             os.makedirs(staging, exist_ok=True)
-        path = self._storage.fetch(self._uri, staging)
+        path = self._storage.fetch(self.uri, staging)
         with open(path, "rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         if not self._local:
@@ -71,17 +74,32 @@ class Beside:
         if member is None or not member.size:
             return None
         end = member.start + member.size
-        return Span(self._uri, member.start, end, "tar", member.name), memoryview(self._data)[member.start : end]
+        return Span(self.uri, member.start, end, "tar", member.name), memoryview(self._data)[member.start : end]
 
     def _in_folder(self, picture: Picture) -> Bytes:
         if not self._local:  # a request for each name that an object store may not have
             return None
-        for name in _names(picture):
-            for path in (name, f"images/{name}"):
-                raw = RawSample(self._unit, 0, "")
-                add_picture_files(raw, path, "", self.rules)
-                if raw.pictures and raw.data[0] is not None:
-                    return raw.pictures[0].source, raw.data[0]
+        paths = (path for name in _names(picture) for path in (name, f"images/{name}"))
+        return next(filter(None, (_map_file(folder_of(self._unit.uri), path) for path in paths)), None)
+
+
+def tars_beside(uri: str) -> tuple[str, str]:
+    """Where a file of records may have the tar of its pictures, best first."""
+    folder, name = folder_of(uri), f"{uri.rpartition('/')[2].rpartition('.')[0]}.tar"
+    return join(folder_of(folder), "pictures", name), join(folder, name)
+
+
+def _map_file(folder: str, path: str) -> Bytes:
+    """A local file's bytes, of which none is read before somebody asks."""
+    try:
+        span = find_file(folder, path)
+        if not span.end:
+            return span, b""
+        with open(local_path(span.uri), "rb") as file:
+            return span, memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if isinstance(error, OSError) and not is_of_file(error):
+            raise
         return None
 
 

@@ -46,8 +46,19 @@ def read_interleaved(path: str, unit: Unit, rules: ReadRules, staging: str, *, s
     elif unit.kind == "tar":
         yield from read_document_tar(path, unit, rules, staging, schema=SCHEMAS[schema])
     else:
-        read = _read_parquet if unit.kind == "parquet" else _read_lines
-        yield from read(path, unit, Beside(unit, rules, staging), SCHEMAS[schema])
+        yield from _read_records(path, unit, Beside(unit, rules, staging), SCHEMAS[schema])
+
+
+def _read_records(path: str, unit: Unit, beside: Beside, schema: Schema) -> Iterator[Loaded]:
+    """The records, then a row for each problem of the tar beside them; its first unit tells of the whole file's."""
+    position = 0
+    for row in (_read_parquet if unit.kind == "parquet" else _read_lines)(path, unit, beside, schema):
+        position = row.sample.position + 1
+        yield row
+    for problem in [] if unit.part else beside.problems:
+        place = f"{beside.uri}@{problem.offset}-{problem.offset + 512}"
+        yield load_failure(unit, position, Failure(problem.error, problem.message, place))
+        position += 1
 
 
 read_obelics = partial(read_interleaved, schema="obelics")

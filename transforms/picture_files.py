@@ -25,18 +25,20 @@ def add_picture_files(raw: RawSample, paths: Any, place: str, rules: ReadRules) 
             raw.failures.append(Failure("FileMissing", message, place))
 
 
-def _add_file(raw: RawSample, path: str, place: str, rules: ReadRules) -> None:
-    folder = folder_of(raw.unit.uri)
+def find_file(folder: str, path: str) -> Span:
+    """All of the file at `path` in `folder`. OSError or ValueError where it leaves the folder, or there is none."""
+    _check_inside(folder, path)
     uri = join(folder, path)
+    return Span(uri, 0, storage_for(uri).stat(uri).size, "file", path)
+
+
+def _add_file(raw: RawSample, path: str, place: str, rules: ReadRules) -> None:
     try:
-        _check_inside(folder, path)
-        storage = storage_for(uri)
-        size = storage.stat(uri).size
-        span = Span(uri, 0, size, "file", path)
-        if size > rules.max_picture_bytes:
-            add_large_picture(raw, span, size, rules)
+        span = find_file(folder_of(raw.unit.uri), path)
+        if span.end > rules.max_picture_bytes:
+            add_large_picture(raw, span, span.end, rules)
         else:
-            add_picture(raw, span, storage.read(uri, 0, size), rules)
+            add_picture(raw, span, storage_for(span.uri).read(span.uri, 0, span.end), rules)
     except StoreUnavailable:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

@@ -24,9 +24,11 @@ Looked = Sequence[Any]
 
 
 def wanted_pictures(sample: Sample) -> Iterator[tuple[int, Picture]]:
-    """(piece, picture) of what is opened: found, and not removed with the block it stands in."""
+    """(piece, picture) of what is opened: found, not refused by its reader, and not removed with its block."""
     for index, piece in enumerate(sample.pieces):
-        if isinstance(piece, Picture) and open_reference(piece) is None and "removed" not in piece.measures:
+        if not isinstance(piece, Picture) or piece.failure is not None or "removed" in piece.measures:
+            continue
+        if open_reference(piece) is None:
             yield index, piece
 
 

@@ -5,7 +5,6 @@ Left out on purpose: formats (tar_reader, parquet_reader, folder_reader) and sto
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,15 +17,16 @@ from msgspec.structs import replace
 from configs.schema.caption import ReadRules
 from configs.schema.strict import ConfigError
 from transforms.folder_reader import is_csv, read_folder, split_records
+from transforms.interleaved_reader import read_interleaved
 from transforms.loaded import Loaded
 from transforms.parquet_reader import Broken, read_parquet, row_groups
 from transforms.raw_sample import load_failure
 from transforms.records import Failure, Unit
 from transforms.staging import stage_unit
-from transforms.storage import FileStat, Storage, StoreUnavailable, local_path, scheme_of, storage_for
+from transforms.storage import FileStat, Storage, StoreUnavailable, is_of_file, local_path, scheme_of, storage_for
 from transforms.tar_reader import read_tar
 
-Kind = Literal["tar", "parquet", "folder", "warc"]
+Kind = Literal["tar", "parquet", "folder", "warc", "pages"]
 KINDS: dict[str, Kind] = {
     ".tar": "tar",
     ".tar.gz": "tar",
@@ -38,8 +38,6 @@ KINDS: dict[str, Kind] = {
 """The kind of a file by the end of its name, in any case."""
 ARCHIVES: dict[str, Kind] = {".warc": "warc", ".warc.gz": "warc"}
 """The kinds that hold pages; their reader is transforms/web_rows.py."""
-OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""A full disk and its like: the next machine, or the next try, may read the file well."""
 
 
 def read_unit(path: str, unit: Unit, rules: ReadRules, staging: str) -> Iterator[Loaded]:
@@ -47,7 +45,7 @@ def read_unit(path: str, unit: Unit, rules: ReadRules, staging: str) -> Iterator
 
     One that says nothing of the file, a StoreUnavailable or a full disk, goes up.
     """
-    rows = _READERS[unit.kind](path, unit, rules, staging)
+    rows = _reader_of(unit)(path, unit, rules, staging)
     position = 0
     while True:
         try:  # around one step: an OSError of the consumer is none of ours
@@ -106,11 +104,6 @@ def fetched_unit(unit: Unit, staging: str) -> Iterator[str]:
                 os.unlink(path)
 
 
-def is_of_file(error: OSError) -> bool:
-    """Whether an error says something of the file: what is of the store or of the machine stops the run."""
-    return not isinstance(error, StoreUnavailable) and error.errno not in OF_THE_MACHINE
-
-
 def _unreadable(unit: Unit, position: int, error: OSError) -> Loaded:
     return load_failure(unit, position, unreadable(unit, error))
 
@@ -137,7 +130,7 @@ def list_units(
         if not files:
             raise ConfigError(f"input {pattern!r}: expected at least one file, found none")
         for file in files:
-            found.setdefault(_identity(file.uri), (file, storage))
+            found.setdefault(file_identity(file.uri), (file, storage))
     units = [unit for file, storage in found.values() for unit in _units_of(file, storage, rules, kinds)]
     units.sort(key=lambda unit: (unit.uri, unit.part))
     return [replace(unit, index=index) for index, unit in enumerate(units)]
@@ -166,7 +159,7 @@ def _match(storage: Storage, pattern: str) -> list[FileStat]:
         raise ConfigError(f"input {pattern!r}: {error}") from error
 
 
-def _identity(uri: str) -> str:
+def file_identity(uri: str) -> str:
     """One name for a file that two inputs spell differently."""
     return uri if scheme_of(uri) else os.path.abspath(local_path(uri))
 
@@ -221,7 +214,14 @@ def _without_staging(
     return read(path, unit, rules)
 
 
-_READERS: dict[Kind, Callable[[str, Unit, ReadRules, str], Iterator[Loaded]]] = {
+Reader = Callable[[str, Unit, ReadRules, str], Iterator[Loaded]]
+
+
+def _reader_of(unit: Unit) -> Reader:
+    return partial(read_interleaved, schema=unit.schema) if unit.schema else _READERS[unit.kind]
+
+
+_READERS: dict[Kind, Reader] = {
     "tar": read_tar,
     "parquet": partial(_without_staging, read_parquet),
     "folder": partial(_without_staging, read_folder),

@@ -161,12 +161,12 @@ def with_measures(record: Sample, **measures: float | int | str) -> Sample:
 
 
 class Unit(msgspec.Struct, frozen=True, array_like=True):
-    """What one call reads in order: a tar, a Parquet row group, a chunk of an index."""
+    """What one call reads in order: a tar, a Parquet row group, a chunk of an index, some saved pages of a folder."""
 
     index: int
     """Rank among the run's units, ordered by (uri, part): independent of how the inputs were listed."""
     uri: str
-    kind: Literal["tar", "parquet", "folder", "warc"]
+    kind: Literal["tar", "parquet", "folder", "warc", "pages"]
     part: int = 0
     start: int = 0
     """First row (Parquet) or byte (index) of the part."""
@@ -177,6 +177,12 @@ class Unit(msgspec.Struct, frozen=True, array_like=True):
     """Seconds since the epoch, where the file system tells."""
     limit: int = -1
     """Rows to read at most; all where negative. How a trial run on the first rows is cut."""
+    schema: str = ""
+    """Of a foreign interleaved set the name of its schema (transforms/interleaved_schemas.py)."""
+    pages: tuple[str, ...] = ()
+    """The saved pages that the unit is of, relative to the folder at `uri`."""
+    beside: str = ""
+    """Fingerprint of the files beside it, where its reader looks for pictures: names, sizes and times."""
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -8,6 +8,7 @@ shard that a power cut emptied fails its sha256).
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import os
@@ -26,6 +27,8 @@ from msgspec.structs import replace
 
 TEMPORARY = ".tmp-"
 """What every unfinished file's name begins with: hidden from `list` and from globs."""
+OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""A full disk and its like: the next machine, or the next try, may read the file well."""
 COPY_BYTES = 1 << 20
 
 
@@ -34,6 +37,11 @@ class StoreUnavailable(OSError):
 
     It says nothing about the file, so it is never a bad input: readers let it through, and it stops the run.
     """
+
+
+def is_of_file(error: OSError) -> bool:
+    """Whether an error says something of the file: what is of the store or of the machine stops the run."""
+    return not isinstance(error, StoreUnavailable) and error.errno not in OF_THE_MACHINE
 
 
 class FileStat(msgspec.Struct, frozen=True, order=True):

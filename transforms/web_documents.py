@@ -78,6 +78,8 @@ def mark_found(sample: Sample, cfg: WebConfig) -> Sample:
 def _check_found(picture: Picture, cfg: WebConfig) -> Drop | None:
     if removed := picture.measures.get("removed"):
         return Drop("picture_outside_content", 1, 0, str(removed))
+    if outside := picture.measures.get("outside_folder"):
+        return Drop("picture_outside_folder", 1, 0, str(outside))
     return check_resolved(picture, cfg.read)
 
 

@@ -100,11 +100,12 @@ def address_words(url: str) -> tuple[str, ...]:
     """Folders that are one word, and the words of the file's name, in lower case and singular.
 
     Names are parted at capitals, digits and punctuation; "300x250" is one word. A folder of several words names a
-    subject ("native-form-widgets"), one of one word a kind ("widgets"). Of a data: URI none.
+    subject ("native-form-widgets"), one of one word a kind ("widgets"). Of a data: URI none. A path is read as one.
     """
     if url.startswith("data:"):
         return ()
-    path = url.split("#")[0].split("?")[0].partition("://")[2].partition("/")[2]
+    path = url.split("#")[0].split("?")[0]
+    path = path.partition("://")[2].partition("/")[2] if "://" in path else path
     *folders, name = unquote(path).split("/")
     words = [folder.lower() for folder in folders if folder.isalpha()]
     words += _WORD.findall(_CAMEL.sub("-", name).lower())

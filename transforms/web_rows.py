@@ -1,8 +1,9 @@
-"""Web archives as rows: a page as pieces in reading order, its pictures as references, and what an archive indexes.
+"""Web archives and saved pages as rows: a page as pieces in reading order, its pictures as references.
 
 A picture of a page is a recipe of its addresses until the whole pool was asked which capture they mean
 (transforms/web_resources.py); one inside its page (`data:`) is a recipe over the page's span. What the page says of it
-is its `meta`; pictures that stand outside the content have the reason as the measure `removed`.
+is its `meta`; pictures that stand outside the content have the reason as the measure `removed`. A picture of a saved
+page is the file beside it, where there is one.
 Left out on purpose: any rule (transforms/web_documents.py).
 """
 
@@ -18,12 +19,13 @@ from configs.schema.web_reading import WebReadRules
 from transforms.data_uris import data_uri_recipe, is_data_uri
 from transforms.page_charset import PageText, decode_page
 from transforms.page_content import Page, read_page
+from transforms.page_folder import find_saved_picture, read_saved_pages, saved_root
 from transforms.page_pictures import PagePicture
 from transforms.picture_sources import LAZY, absolute_addresses, largest_first, parse_srcset
-from transforms.raw_sample import clean_key
-from transforms.reading import fetched_unit, is_of_file, unreadable
-from transforms.records import Failure, Measures, Picture, Recipe, Sample, Text, Unit
-from transforms.storage import storage_for
+from transforms.raw_sample import clean_key, place_of
+from transforms.reading import fetched_unit, unreadable
+from transforms.records import Failure, Measures, Picture, Recipe, Sample, Span, Text, Unit
+from transforms.storage import is_of_file, storage_for
 from transforms.warc_reader import Capture, Ignored, Redirect, Refused, Resource, read_warc
 from transforms.warc_reader import Page as Captured
 from transforms.web_resources import picture_reference
@@ -36,8 +38,13 @@ _SETS = ("srcset", "original-set")
 """How attributes end that hold a list of addresses."""
 
 
+def read_captures(unit: Unit, rules: WebReadRules, staging: str) -> Iterator[Capture]:
+    """A capture for each record of an archive or page of a folder, wherever it lies."""
+    return read_saved_pages(unit, rules) if unit.kind == "pages" else read_archive(unit, rules, staging)
+
+
 def read_archive(unit: Unit, rules: WebReadRules, staging: str) -> Iterator[Capture]:
-    """A capture for each record of a unit wherever its file lies. An OSError of the file ends them with one Refused."""
+    """A capture for each record of a unit. An OSError of the file ends them with one Refused."""
     position = 0
     try:
         with fetched_unit(unit, staging) as path:
@@ -53,7 +60,7 @@ def read_archive(unit: Unit, rules: WebReadRules, staging: str) -> Iterator[Capt
 def count_pages(unit: Unit, rules: WebReadRules, staging: str, most: int) -> int:
     """Rows that a unit gives, `most` at most."""
     rows = 0
-    for capture in read_archive(unit, rules, staging):
+    for capture in read_captures(unit, rules, staging):
         rows += isinstance(capture, Captured | Refused)
         if rows == most:
             break
@@ -75,20 +82,26 @@ def row_of(capture: Captured | Refused, position: int, unit: Unit, cfg: WebConfi
         return msgspec.structs.replace(row, failure=capture.failure)
     text = decode_page(capture.body, capture.charset)
     page = read_page(text.text, url, cfg.page)
-    if len(page.pieces) > cfg.read.max_page_pieces:
-        message = f"expected at most {cfg.read.max_page_pieces} texts and pictures, found {len(page.pieces)}"
-        place = f"{unit.uri}@{capture.span.start}-{capture.span.end}"
-        return msgspec.structs.replace(row, failure=Failure("PageTooManyPieces", message, place))
+    if failure := check_pieces(len(page.pieces), place_of(capture.span), cfg.read):
+        return msgspec.structs.replace(row, failure=failure)
     pieces = tuple(piece if isinstance(piece, Text) else picture_of(piece, page, capture, cfg) for piece in page.pieces)
     row = msgspec.structs.replace(row, pieces=pieces, meta=format_meta(page, text, capture))
-    return msgspec.structs.replace(row, measures=measure_page(page, text) | _measure_words(row, cfg))
+    return msgspec.structs.replace(row, measures=measure_page(page, text) | measure_words(row, cfg))
+
+
+def check_pieces(found: int, place: str, rules: WebReadRules) -> Failure | None:
+    """The failure of a document of too many texts and pictures."""
+    if found <= rules.max_page_pieces:
+        return None
+    message = f"expected at most {rules.max_page_pieces} texts and pictures, found {found}"
+    return Failure("PageTooManyPieces", message, place)
 
 
 def picture_of(picture: PagePicture, page: Page, captured: Captured, cfg: WebConfig) -> Picture:
     """A picture at its place in a page, by reference."""
     limits = (cfg.read.max_picture_addresses, cfg.read.max_url_characters)
     stated = stated_addresses(picture)
-    base = base_of(captured.url, page.metadata.base)
+    base = base_of(address_of(captured), page.metadata.base)
     addresses = absolute_addresses(stated, base, limits)
     source: Recipe = picture_reference(addresses, captured.date)
     if not addresses and (inline := next(filter(is_data_uri, stated), "")):
@@ -96,7 +109,40 @@ def picture_of(picture: PagePicture, page: Page, captured: Captured, cfg: WebCon
     measures: Measures = {"place": picture.share} | ({"removed": picture.removed} if picture.removed else {})
     said = {name: getattr(picture, name) for name in SAID} | {"link": resolve_url(picture.link, base) or picture.link}
     meta = str(msgspec.json.encode({name: value for name, value in said.items() if value}), "utf-8")
-    return Picture(source, measures=measures, url=addresses[0] if addresses else "", meta=meta)
+    made = Picture(source, measures=measures, url=addresses[0] if addresses else "", meta=meta)
+    return with_file(made, stated, captured.span, cfg.read) if captured.span.container == "file" else made
+
+
+def address_of(captured: Captured) -> str:
+    """Where a page is from; empty for a saved one that does not say."""
+    is_file = captured.span.container == "file" and captured.url == captured.span.member
+    return "" if is_file else captured.url
+
+
+def with_file(picture: Picture, stated: list[str], page: Span, rules: WebReadRules) -> Picture:
+    """A picture of a saved page with the file that one of its stated addresses means, where there is one.
+
+    Without one it is asked for among the archives of the run, if it has an address of the web.
+    """
+    found = find_saved_picture(stated, page.uri, saved_root(page))
+    if isinstance(found, Span):
+        limits = (1, rules.max_url_characters)
+        url = next(iter(absolute_addresses(stated, "", limits)), found.member)
+        return bounded(msgspec.structs.replace(picture, source=found, url=url), found.end, rules)
+    if found is None or picture.url:
+        return picture
+    outside = {"outside_folder": found.detail} if found.rule == "picture_outside_folder" else {}
+    source = picture_reference([found.detail[: rules.max_url_characters]])
+    return msgspec.structs.replace(picture, source=source, measures=picture.measures | outside)
+
+
+def bounded(picture: Picture, size: int, rules: WebReadRules) -> Picture:
+    """A picture of `size` bytes, failed where that alone says that it must not be read."""
+    if size <= rules.max_picture_bytes or not isinstance(picture.source, Span):
+        return picture
+    message = f"expected a picture of at most {rules.max_picture_bytes} bytes, found {size}"
+    failure = Failure("PictureTooLarge", message, place_of(picture.source))
+    return msgspec.structs.replace(picture, failure=failure)
 
 
 def stated_addresses(picture: PagePicture) -> list[str]:
@@ -125,7 +171,7 @@ def measure_page(page: Page, text: PageText) -> Measures:
     }
 
 
-def _measure_words(row: Sample, cfg: WebConfig) -> Measures:
+def measure_words(row: Sample, cfg: WebConfig) -> Measures:
     text = document_text(row)
     measures = measure_text(text, cfg.text)
     if cfg.safety.words:
@@ -147,7 +193,8 @@ def read_text(uri: str) -> str:
 def format_meta(page: Page, text: PageText, captured: Captured) -> str:
     """What goes out as the document's own fields: where it comes from and what it says of itself."""
     said = msgspec.structs.asdict(page.metadata) | {
-        "url": captured.url,
+        "file": captured.span.member if captured.span.container == "file" else "",
+        "url": address_of(captured),
         "date": captured.date,
         "charset": text.charset,
         "truncated": captured.truncated,

@@ -105,6 +105,17 @@ def decoding_rules(cfg: WebConfig) -> ReadRules:
     return ReadRules(max_picture_bytes=cfg.read.max_picture_bytes, **cfg.decode.model_dump())
 
 
+def document_rules(cfg: WebConfig) -> ReadRules:
+    """The limits under which documents of foreign sets are read, as transforms/interleaved_reader.py knows them."""
+    return decoding_rules(cfg).model_copy(
+        update={
+            "max_json_bytes": cfg.read.max_document_bytes,
+            "max_unpacked_bytes": cfg.read.max_unpacked_bytes,
+            "rows_per_chunk": cfg.read.documents_per_unit,
+        }
+    )
+
+
 @cache
 def image_rules(rules: ContentRules) -> ImageRules:
     """The same as the rules of transforms/image_quality.py, without those on size and shape, which web_rules.py has."""

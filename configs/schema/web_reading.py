@@ -1,4 +1,4 @@
-"""Limits on what a reader of web archives and saved pages takes before it refuses.
+"""Limits on what a reader of web archives, saved pages and foreign sets takes before it refuses.
 
 Left out on purpose: rules that judge a page or a picture; these only bound memory and time.
 """
@@ -17,6 +17,12 @@ class WebReadRules(Strict):
     """Bytes of one picture after Content-Encoding; above it the record is a failed row. As for captions' pictures."""
     max_page_pieces: int = Field(20_000, ge=1)
     """Texts and pictures of one page; above it the page is a failed row. The longest article of Wikipedia has 4,000."""
+    max_document_bytes: int = Field(16 << 20, ge=1)
+    """Bytes of one document of a foreign set: of its record's JSON, of its texts and fields. Twice a page's."""
+    documents_per_unit: int = Field(2_000, ge=1)
+    """Documents of a JSONL file that make one unit of work: a third of a shard of MMC4."""
+    pages_per_unit: int = Field(200, ge=1)
+    """Saved pages that make one unit of work: with their pictures some 400 MB, as much as a tar."""
     max_header_bytes: int = Field(256 << 10, ge=256)
     """Bytes of a record's WARC header, and of its HTTP header. Chromium takes 256 KiB of HTTP header."""
     max_unpacked_ratio: int = Field(200, ge=1)

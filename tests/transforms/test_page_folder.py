@@ -8,7 +8,14 @@ import pytest
 from configs.schema.web_reading import WebReadRules
 from tests.transforms.archives import HTML, PNG
 from transforms.materialise import SpanReader
-from transforms.page_folder import find_saved_picture, list_saved_pages, read_saved_page
+from transforms.page_folder import (
+    find_saved_picture,
+    list_page_units,
+    list_saved_pages,
+    read_saved_page,
+    read_saved_pages,
+    saved_root,
+)
 from transforms.records import Drop, Span
 from transforms.warc_reader import Page, Refused
 
@@ -38,6 +45,7 @@ def folder(tmp_path: Path) -> Path:
         (["../shared/./c.png"], "shared/c.png"),
         (["gone.png", "../shared/c.png"], "shared/c.png"),
         (["../../secret.png", "../shared/c.png"], "shared/c.png"),
+        (["http://e.com/large.png", "data:,x", "../shared/c.png"], "shared/c.png"),
     ],
 )
 def test_found(folder: Path, addresses: list[str], path: str) -> None:
@@ -85,6 +93,29 @@ def test_a_fifo_is_no_picture(folder: Path) -> None:
 def test_pages_and_not_their_parts_are_listed(folder: Path) -> None:
     (folder / "z.HTM").write_bytes(b"")
     assert list_saved_pages(str(folder)) == [f"{folder}/sub/page.html", f"{folder}/z.HTM"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("a-Dateien", False), ("b-Dateien", True), ("a_fichiers", False), ("a_notes", True), ("b_files", False)],
+)
+def test_a_folder_beside_its_page_is_a_part_of_it_in_any_language(tmp_path: Path, name: str, told: bool) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / "a.html").write_bytes(HTML)
+    (tmp_path / name / "x.html").write_bytes(HTML)
+    assert (f"{tmp_path}/{name}/x.html" in list_saved_pages(str(tmp_path))) == told
+
+
+def test_pages_of_a_unit_are_named_by_their_place_in_the_folder(folder: Path) -> None:
+    (folder / "b.html").write_bytes(b"<!-- saved from url=(0020)http://e.com/b -->")
+    (folder / "c.html").write_bytes(b"")
+    unit, last = list_page_units(str(folder), WebReadRules(pages_per_unit=2))
+    assert (unit.pages, unit.end, unit.size, last.pages) == (("b.html", "c.html"), 2, 44, ("sub/page.html",))
+    read, refused = read_saved_pages(unit, RULES)
+    assert isinstance(read, Page) and (read.url, read.span.member) == ("http://e.com/b", "b.html")
+    assert isinstance(refused, Refused) and (refused.url, refused.failure.error) == ("c.html", "PageEmpty")
+    (page,) = read_saved_pages(last, RULES)
+    assert isinstance(page, Page) and (page.url, saved_root(page.span)) == ("sub/page.html", str(folder))
 
 
 def test_where_a_page_was_saved_from(folder: Path) -> None:

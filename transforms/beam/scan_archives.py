@@ -1,5 +1,6 @@
 """ScanArchives: reads each web archive once; its pages become rows, its pictures and redirects an index beside them.
 
+Saved pages and documents of foreign sets become rows as well, with an index of nothing.
 Two sidecars a unit: `work/web_index` with what the archive says of addresses, and the rows in `work/scan`, whose totals
 count every record of the archive, so that what was read adds up.
 """
@@ -18,6 +19,7 @@ from apache_beam.pvalue import PCollection
 from configs.schema.web import WebConfig
 from transforms.beam.scan import scan_fingerprint
 from transforms.beam.verbs import Site, open_site
+from transforms.document_rows import document_row, read_documents
 from transforms.records import Unit, encode_sample
 from transforms.rows import RowsRef, sidecar_uri, staging_folder
 from transforms.sidecars import Clock, SidecarWriter, create_sidecar, read_records, read_totals
@@ -25,7 +27,7 @@ from transforms.storage import Storage
 from transforms.warc_reader import Capture, Page, Redirect, Refused, Resource
 from transforms.web_redirects import Hop, first_hop
 from transforms.web_resources import Entry, capture_entry
-from transforms.web_rows import name_capture, read_archive, row_of
+from transforms.web_rows import name_capture, read_captures, row_of
 
 INDEX = "web_index"
 
@@ -57,15 +59,28 @@ class ScanArchive(beam.DoFn):
         yield RowsRef(unit, rows, made_by)
 
     def _scan_into(self, entries: SidecarWriter, rows: SidecarWriter, unit: Unit) -> None:
-        clock, records = Clock(), Counter[str]()
-        for capture in read_archive(unit, self._cfg.read, staging_folder(self._site.output)):
+        clock = Clock()
+        scan = self._scan_documents if unit.schema else self._scan_captures
+        records = scan(entries, rows, unit)
+        rows.totals = {**clock.seconds(), "records": dict(sorted(records.items()))}
+
+    def _scan_documents(self, entries: SidecarWriter, rows: SidecarWriter, unit: Unit) -> Counter[str]:
+        records = Counter[str]()
+        for loaded in read_documents(unit, self._cfg, staging_folder(self._site.output)):
+            records["documents" if loaded.sample.failure is None else "refused"] += 1
+            rows.append(encode_sample(document_row(loaded, unit, self._cfg)))
+        return records
+
+    def _scan_captures(self, entries: SidecarWriter, rows: SidecarWriter, unit: Unit) -> Counter[str]:
+        records = Counter[str]()
+        for capture in read_captures(unit, self._cfg.read, staging_folder(self._site.output)):
             records[name_capture(capture)] += 1
             if isinstance(capture, Page | Refused):
                 if rows.rows != unit.limit:
                     rows.append(encode_sample(row_of(capture, rows.rows, unit, self._cfg)))
             elif (entry := self._entry(capture)) is not None:
                 entries.append(msgspec.msgpack.encode(entry))
-        rows.totals = {**clock.seconds(), "records": dict(sorted(records.items()))}
+        return records
 
     def _entry(self, capture: Capture) -> tuple[Entry | None, Hop | None] | None:
         if isinstance(capture, Resource) and (entry := capture_entry(capture)):
