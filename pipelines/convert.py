@@ -32,7 +32,7 @@ from transforms.interleaved_schemas import SCHEMAS, Schema
 from transforms.loaded import Loaded
 from transforms.picture_headers import PictureError, read_header
 from transforms.raw_sample import load_failure
-from transforms.reading import list_units
+from transforms.reading import KINDS, list_units
 from transforms.records import Failure, Picture, Piece, Unit
 from transforms.shards import ShardInfo, sample_json, sample_members, wids_index
 from transforms.staging import stage_unit
@@ -105,7 +105,8 @@ def expand(given: str) -> list[str]:
         raise ConfigError(f"{given}: {error}") from error
     if not storage.exists(join(given, "manifest.json")):
         return [given]
-    found = [file.uri for name in INPUTS for file in storage.list(join(given, name))]
+    listed = [file.uri for name in INPUTS for file in storage.list(join(given, name))]
+    found = [uri for uri in listed if uri.lower().endswith(tuple(KINDS))]  # beside shards lie indexes of theirs
     if not found:
         raise ConfigError(f"{given}: expected shards or records in the set, found none")
     return found

@@ -12,7 +12,7 @@ from PIL import Image
 
 from configs.schema.caption import ReadRules
 from pipelines.cli import main
-from pipelines.convert import read_rows
+from pipelines.convert import expand, read_rows
 from pipelines.lint import lint
 from tests.transforms.pools import tar_bytes
 from transforms.interleaved_documents import reference
@@ -97,6 +97,12 @@ def test_from_ours_and_back_with_every_picture(tmp_path, schema, capsys):
     counts = json.loads((tmp_path / "again" / "manifest.json").read_text())["counts"]
     assert counts["pictures"] == {"reference": 1, "with_bytes": 4} and counts["failed"] == {}
     assert counts["read"] == counts["written"] == 4
+
+
+def test_of_a_set_only_shards_and_records_are_read(tmp_path):
+    ours = write_set(tmp_path / "ours")
+    (ours / "shards" / "000000.idx").write_bytes(b"x")
+    assert expand(str(ours)) == [f"{ours}/shards/000000.tar"]
 
 
 def test_the_same_bytes_twice(tmp_path):
