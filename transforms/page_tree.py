@@ -21,6 +21,8 @@ SILENT = frozenset({
     "noframes", "noembed", "iframe", "frameset", "audio", "canvas", "map", "xml", "video", "object", "svg"
 })  # fmt: skip
 """Elements whose text no reader sees."""
+_HEAD = frozenset({"base", "link", "meta", "noframes", "noscript", "script", "style", "template", "title"})
+"""Elements that a head may hold, by the HTML standard; any other one ends it."""
 PICTURES = frozenset({"img", "picture", "svg", "object", "embed", "video", "image"})
 
 _NOTHING: Mapping[str, str] = {}
@@ -67,6 +69,8 @@ class Tree:
         if self._run:
             self._end_run()
         index = len(self.tags)
+        if self._open[-1] >= 0 and self.tags[self._open[-1]] == "head" and tag not in _HEAD:
+            self._end_head()
         if tag == "input" and attributes.get("type") == "image":
             tag = "image"
         self._append(tag, attributes)
@@ -90,8 +94,8 @@ class Tree:
         if self._run:
             self._end_run()
         index = self._open.pop()
-        self.ends[index] = len(self.tags)
-        if self.tags[index] in PICTURES:
+        self.ends[index], tag = len(self.tags), self.tags[index]
+        if tag in PICTURES:
             self._shown -= 1
         if tag == "a":
             self._links -= 1
@@ -102,6 +106,11 @@ class Tree:
 
     def data(self, text: str) -> None:
         self._run.append(text)  # one text comes in parts, around each entity and each stray "<"
+
+    def _end_head(self) -> None:
+        """A head without an end tag ends where content begins; libxml2 ends it only for elements that HTML 4 knew."""
+        self.tags[self._open[-1]] = "body"
+        self._muted -= 1
 
     def find_id(self, name: str) -> int:
         """The first element of that id; -1 where there is none."""

@@ -281,3 +281,10 @@ def test_tag_soup_never_raises_and_reads_the_same_twice(html):
 def test_scripts_and_styles_are_never_text(parts):
     html = "<script>var secret = '<p>secret</p>'</script><style>.secret{}</style>".join(["", *parts, ""])
     assert "secret" not in page_text(read(html))
+
+
+@pytest.mark.parametrize("begin", ["<main>", "<article><header><h1>a</h1></header>", "<section>", "<svg></svg><main>"])
+def test_content_ends_a_head_that_nobody_ended(begin):
+    page = read(f"<!DOCTYPE html><title>t</title><style>no</style>{begin}<p>{PROSE * 3}")
+    assert page_text(page).endswith(PROSE.strip()) and page.metadata.title == "t"
+    assert read(f"<head><title>t</title><noscript>no</noscript></head><p>{PROSE * 3}").characters == len(PROSE) * 3 - 1
