@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,10 @@ from transforms.web_urls import resolve_url
 
 ASSIGNED = "mmc4"
 """The schema whose records give each picture to a sentence, before which it stands in the document."""
+MAX_NESTING = 100
+"""Python's JSON ends near 990, less what stands on the stack: what one stage just reads would stop the next one."""
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BRACKET = re.compile(r"[][{}]")
 
 
 def read_documents(unit: Unit, cfg: WebConfig, staging: str) -> Iterator[Loaded]:
@@ -60,10 +65,25 @@ def document_url(fields: dict[str, Any], rules: WebReadRules) -> str:
 
 def _check_size(sample: Sample, place: str, rules: WebReadRules) -> Failure | None:
     size = len(sample.meta.encode()) + sum(map(_size, sample.pieces))
-    if size <= rules.max_document_bytes:
-        return None
-    message = f"expected texts and fields of at most {rules.max_document_bytes} bytes, found {size}"
-    return Failure("DocumentTooLarge", message, place)
+    if size > rules.max_document_bytes:
+        message = f"expected texts and fields of at most {rules.max_document_bytes} bytes, found {size}"
+        return Failure("DocumentTooLarge", message, place)
+    deepest = max(map(_nesting, [sample.meta, *(piece.meta for piece in sample.pieces if isinstance(piece, Picture))]))
+    if deepest > MAX_NESTING:
+        message = f"expected fields nested at most {MAX_NESTING} deep, found {deepest}"
+        return Failure("RecordBroken", message, place)
+    return None
+
+
+def _nesting(text: str) -> int:
+    """How deep the lists and objects of a JSON text lie in each other, where that may be more than MAX_NESTING."""
+    if text.count("[") + text.count("{") <= MAX_NESTING:
+        return 0
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(_STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _size(piece: Piece) -> int:

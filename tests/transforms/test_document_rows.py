@@ -78,6 +78,9 @@ def test_what_is_too_large_fails_the_document_or_its_picture():
         "DocumentTooLarge", "expected texts and fields of at most 500 bytes, found 501", "a.parquet#a-0"
     )
     assert row([Text("é" * 251)]).failure.error == "DocumentTooLarge"
+    deep = row([Text("a"), Picture(CELL, meta='{"a":' + "[" * 100 + "]" * 100 + "}")])
+    assert deep.failure.message == "expected fields nested at most 100 deep, found 101"
+    assert row([Text("a"), Picture(CELL, meta='{"a":"' + "[" * 200 + '"}')]).failure is None
     assert row([Text("a")] * 5).failure.error == "PageTooManyPieces"
     sample = Sample("a-0", "a.parquet", 0, 0, (Picture(CELL), Text("a")), "a-0")
     found = document_row(Loaded(sample, [b"abcd", None]), Unit(0, "a.parquet", "parquet", schema="obelics"), CFG)
