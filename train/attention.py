@@ -166,14 +166,17 @@ def attend(query: Tensor, key: Tensor, value: Tensor, borders: Borders, *, scale
 
 def gather_row(part: Tensor, shard: Shard) -> Tensor:
     """(…, length / size, d) of each rank to (…, length, d) of the row, in its order; gradients are added up."""
-    every: Tensor = _Gather.apply(part, shard)  # type: ignore[no-untyped-call]
-    early, late = every.unflatten(-2, (2, -1)).unbind(-3)  # type: ignore[no-untyped-call]
+    early, late = gather_ranks(part, shard).unflatten(-2, (2, -1)).unbind(-3)  # type: ignore[no-untyped-call]
     return torch.cat([*early, *late.flip(0)], dim=-2)
 
 
-class _Gather(torch.autograd.Function):
-    """All ranks' parts side by side; the gradient of a part is the sum of what all ranks found for it."""
+def gather_ranks(part: Tensor, shard: Shard) -> Tensor:
+    """(…) of each rank, of one shape, to (size, …); a part's gradient is the sum of what all ranks found for it."""
+    every: Tensor = _Gather.apply(part, shard)  # type: ignore[no-untyped-call]
+    return every
 
+
+class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, part: Tensor, shard: Shard) -> Tensor:
         ctx.group = shard.group

@@ -105,10 +105,10 @@ def test_without_a_plan_nothing_is_computed():
 
 
 SHARED = [([(3, (1, 4, 4))], 5), ([], 1), ([(2, (1, 2, 4)), (2, (1, 6, 2))], 9), ([], 7)]
-"""Pictures at the border of two ranks, a document of one token, a document over all of the row's middle."""
+"""Pictures at the border of two ranks and fewer than four ranks, a document of one token, one over the row's middle."""
 
 
-def measure_gradients(rank: int, size: int, checkpointing: bool = False):
+def measure_gradients(rank: int, size: int, sets=SHARED, checkpointing: bool = False):
     """Logits of a pack that ranks share, and the gradients of a sum over them, added up over the ranks."""
     import torch.distributed as dist
 
@@ -117,7 +117,7 @@ def measure_gradients(rank: int, size: int, checkpointing: bool = False):
     model = PackedModel(tiny_model())
     if checkpointing:
         model.glm.activation_checkpointing_enable()
-    documents = draw_documents(SHARED)
+    documents = draw_documents(sets)
     length = sum(len(document.ids) for document in documents)
     pack, shard = join_documents(documents, padding=-length % 8), Shard(rank, size, None)
     logits = model.train()(pack_inputs(pack, IMAGE, shard=shard), lambda states, head: head(states))
@@ -147,8 +147,17 @@ def test_ranks_that_share_a_row_find_logits_and_gradients_of_one_alone(alone, si
             assert np.abs(gradient - wanted[name]).max() <= 1e-5 * np.abs(wanted[name]).max() + 1e-7, name
 
 
+def test_ranks_that_share_a_row_without_a_picture_do_too():
+    text = [([], 5), ([], 11)]
+    _, wanted, _ = measure_gradients(0, 1, text)
+    for _, gradients, _ in run_ranks(measure_gradients, 2, text):
+        for name, gradient in gradients.items():
+            assert np.abs(gradient - wanted[name]).max() <= 1e-5 * np.abs(wanted[name]).max() + 1e-7, name
+            assert ".visual." not in name or not gradient.any()
+
+
 def test_checkpointed_layers_gather_again_and_find_the_same(alone):
-    for _, gradients, _ in run_ranks(measure_gradients, 2, True):
+    for _, gradients, _ in run_ranks(measure_gradients, 2, SHARED, True):
         for name, gradient in gradients.items():
             assert np.abs(gradient - alone[1][name]).max() <= 1e-5 * np.abs(alone[1][name]).max() + 1e-7, name
 

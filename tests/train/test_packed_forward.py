@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.train.documents import (
+    GRIDS,
     IMAGE,
     SETS,
     draw_document,
@@ -21,8 +22,9 @@ from tests.train.documents import (
     library_pack,
     tiny_model,
 )
+from tests.train.ranks import run_ranks
 from train.attention import PackingError
-from train.packed_forward import PackedModel, pack_inputs
+from train.packed_forward import PackedModel, pack_inputs, share_pictures
 
 PICTURES_AND_TEXT = [([(3, (1, 4, 4))], 4), ([], 6), ([(2, (1, 2, 4)), (3, (1, 4, 2))], 2)]
 LOGITS = 1e-5
@@ -157,6 +159,45 @@ def test_states_without_a_score_and_scores_of_chosen_rows(model):
         few = model(inputs, lambda states, head: head(states[[2, 5]]))
         assert states.shape == (len(inputs.input_ids), 64)
         torch.testing.assert_close(few, model.glm.lm_head(states)[[2, 5]])
+
+
+def test_a_pack_in_memory_that_a_loader_only_lends_gives_no_warning(model):
+    pack = join_documents(draw_documents(PICTURES_AND_TEXT))
+    for values in (pack.input_ids, pack.positions, pack.grids, pack.patches, pack.bounds):
+        values.flags.writeable = False
+    assert len(packed(model, pack)) == 28
+
+
+def measure_sharded(rank: int, size: int) -> float:
+    """FSDP2 over two ranks of which one has a picture: how far gradients are from the mean of both packs' own."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    packs = [join_documents(draw_documents(PICTURES_AND_TEXT)), join_documents(draw_documents([([], 7), ([], 4)], 3))]
+    whole, model = PackedModel(tiny_model()).train(), PackedModel(tiny_model()).train()
+    for pack in packs:
+        (whole(pack_inputs(pack, IMAGE), all_logits).tanh().sum() / size).backward()
+    mesh = init_device_mesh("cpu", (size,))
+    for layer in [*model.glm.model.visual.blocks, *model.glm.model.language_model.layers, model]:
+        fully_shard(layer, mesh=mesh)
+    model(pack_inputs(packs[rank], IMAGE), all_logits).tanh().sum().backward()
+    gradients = zip(whole.parameters(), model.parameters(), strict=True)
+    return max(
+        float((own.grad.full_tensor() - all_.grad).abs().max() / all_.grad.abs().max()) for all_, own in gradients
+    )
+
+
+def test_a_rank_without_a_picture_does_not_leave_the_others_waiting():
+    assert max(run_ranks(measure_sharded, 2)) <= 1e-5
+
+
+@given(st.lists(GRIDS, max_size=9), st.integers(1, 4))
+def test_every_picture_is_looked_at_once_and_loads_differ_by_one_picture(grids, ranks):
+    shapes = np.array(grids, np.int32).reshape(-1, 3)
+    shares = share_pictures(shapes, ranks)
+    assert sorted(picture for share in shares for picture in share) == list(range(len(grids)))
+    loads = [int(shapes[share].prod(axis=1).sum()) for share in shares]
+    assert max(loads) - min(loads) <= shapes.prod(axis=1).max(initial=0)
 
 
 def broken(**fields):
