@@ -81,7 +81,6 @@ def pack_inputs(
     shown = [patches[picture] for picture in shares[shard.rank]]
     if not shown:
         grids, shown = DUMMY_GRID, [np.zeros((MERGE**2, PATCH_VALUES), np.float32)]
-    borders = picture_bounds(grids).tolist()
     return PackedInputs(
         input_ids=move(pack.input_ids),
         positions=move(pack.positions[:, None, rows]),
@@ -92,7 +91,7 @@ def pack_inputs(
         patches=move(pack.patches if shard.size == 1 and len(pack.grids) else np.concatenate(shown), dtype),
         grids=move(grids),
         patch_positions=move(patch_positions(grids)),
-        picture_borders=place_borders(borders, borders, device),
+        picture_borders=place_borders(*[picture_bounds(grids).tolist()] * 2, device),
     )
 
 

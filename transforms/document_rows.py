@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,8 +109,7 @@ def _pieces(loaded: Loaded, schema: str, date: str, rules: WebReadRules) -> Iter
 
 def _told(picture: Picture, schema: str, number: int) -> Picture:
     """A picture with what its record says of it, and nothing that somebody found on it; `number` texts stand before."""
-    sized = schema in LIST_SCHEMAS and LIST_SCHEMAS[schema].sized
-    said = size_and_meta(picture) if sized else None
+    said = size_and_meta(picture, Counter(), LIST_SCHEMAS[schema].sides) if schema in LIST_SCHEMAS else None
     meta = format_json(said) if said else picture.meta
     return Picture(picture.source, measures=_assigned(meta, schema, number), url=picture.url, meta=meta)
 

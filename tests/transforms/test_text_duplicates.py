@@ -291,8 +291,7 @@ def test_a_text_of_thousands_of_documents_is_one_signature_a_unit():
 
 
 def test_a_pool_without_likes_is_told_nothing():
-    matcher = TextDuplicates(RULES)
-    rows = [replace(document(f"k{n}", text_of(prose(n))), position=n) for n in range(9)]
+    matcher, rows = TextDuplicates(RULES), [replace(document(f"k{n}", text_of(prose(n))), position=n) for n in range(9)]
     batches = [data for _, data in pack_unit(0, rows, matcher, 1).rows]
     assert matcher.with_stars(batches) == batches
     assert all(isinstance(msgspec.msgpack.decode(data, type=Packed), Packed) for data in batches)
