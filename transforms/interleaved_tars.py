@@ -17,7 +17,7 @@ from transforms.interleaved_shards import missing_pictures, picture_suffixes
 from transforms.loaded import Loaded
 from transforms.picture_headers import PictureError, read_header
 from transforms.raw_sample import clean_key, load_failure, parse_meta
-from transforms.records import Container, Failure, Picture, Recipe, Sample, Span, Unit
+from transforms.records import Container, Failure, Picture, Piece, Recipe, Sample, Span, Unit
 from transforms.tar_index import TarMember, index_headers
 from transforms.tar_reader import group_members, open_tar, split_name
 from transforms.tiff_frames import format_frames, parse_frames
@@ -75,11 +75,12 @@ def _load(members: dict[str, _Member], sample: Sample, rules: ReadRules, schema:
     except (RecordBroken, RecursionError) as error:  # the second: values nested thousands deep
         raise _Refused("RecordBroken", str(error), place) from error
     held = [members[suffix] for suffix in picture_suffixes(list(members))]
-    too_large = next((one for one in held if len(one.data) > rules.max_picture_bytes), None)
-    if too_large is not None:
-        message = f"expected a picture of at most {rules.max_picture_bytes} bytes, found {len(too_large.data)}"
-        raise _Refused("PictureTooLarge", message, too_large.place)
     find = _numbered if schema.name == "beamsift" else _in_order
+    # A large picture is a reference still, for whoever reads it to refuse; frames are cut here and now.
+    one = held[0] if len(held) == 1 and find is _in_order and sum(map(_is_picture, document.pieces)) > 1 else None
+    if one is not None and len(one.data) > rules.max_picture_bytes:
+        message = f"expected frames in at most {rules.max_picture_bytes} bytes, found {len(one.data)}"
+        raise _Refused("PictureTooLarge", message, one.place)
     return place_bytes(document, meta, find(document, record, held, place), sample)
 
 
@@ -89,13 +90,13 @@ def _numbered(document: Document, record: dict[str, Any], held: list[_Member], p
     if len(expected) != len(held):
         raise _Refused("PictureMissing", f"expected {len(expected)} pictures, found {len(held)}", place)
     of_piece = dict(zip(expected, held, strict=True))
-    pictures = [i for i, piece in enumerate(document.pieces) if isinstance(piece, Picture)]
+    pictures = [i for i, piece in enumerate(document.pieces) if _is_picture(piece)]
     return [_bytes(of_piece[i]) if i in of_piece else None for i in pictures]
 
 
 def _in_order(document: Document, record: dict[str, Any], held: list[_Member], place: str) -> list[Bytes]:
     """Others': members by their numbers, as many as pictures, or frames of one TIFF; none where they are addresses."""
-    count = sum(isinstance(piece, Picture) for piece in document.pieces)
+    count = sum(map(_is_picture, document.pieces))
     if not held:
         return [None] * count
     numbers = [_number(member) for member in held]
@@ -110,6 +111,10 @@ def _in_order(document: Document, record: dict[str, Any], held: list[_Member], p
     if len(held) != count:
         raise _Refused("PictureMissing", f"expected {count} pictures, found {len(held)}", place)
     return [_bytes(member) for member in held]
+
+
+def _is_picture(piece: Piece) -> bool:
+    return isinstance(piece, Picture)
 
 
 def _number(member: _Member) -> int:

@@ -124,7 +124,12 @@ def test_damaged_files_are_rows(tmp_path):
     whole = tar_bytes({"a.json": good, "a.jpg": b"\xff\xd8\xff", "b.jpg": b"x", "c.json": b"{", "d.json": good})
     (tmp_path / "c.tar").write_bytes(whole)
     assert classes(tmp_path / "c.tar", "mint") == ["", "RecordBroken", "JsonBroken", ""]
-    assert classes(tmp_path / "c.tar", "mint", max_picture_bytes=2)[0] == "PictureTooLarge"
+    frames = tar_bytes({"a.json": b'{"images": ["n", "m"], "texts": [null, null]}', "a.tiff": b"II*\0" + bytes(9)})
+    (tmp_path / "d.tar").write_bytes(frames)
+    assert classes(tmp_path / "d.tar", "mint", max_picture_bytes=9) == ["PictureTooLarge"]
+    assert [bytes(row.data[0]) for row in rows_of(tmp_path / "c.tar", "mint", max_picture_bytes=2)[:1]] == [
+        b"\xff\xd8\xff"
+    ]
     (tmp_path / "c.tar").write_bytes(whole[:1024])
     assert classes(tmp_path / "c.tar", "mint") == [""]
     (tmp_path / "c.tar").write_bytes(whole[: 512 + 5])
