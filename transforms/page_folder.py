@@ -81,17 +81,23 @@ def _named_root(folder: str) -> str:
 
 
 def list_files(folder: str) -> list[FileStat]:
-    """The regular files in a folder and below it, by URI."""
+    """The regular files in a folder and below it, by URI. Raises OSError where one of its folders cannot be listed."""
     if scheme_of(folder) not in ("", "file"):
         return sorted(storage_for(folder).match(join(folder, "**")))
     found = []
     # Not by a glob, which would follow links, out of the folder and in circles.
-    for where, _, names in os.walk(local_path(folder)):
+    for where, _, names in os.walk(local_path(folder), onerror=_not_listed):
         for path in (join(where, name) for name in names):
             with suppress(OSError):  # a FIFO, or gone since
                 if not os.path.islink(path):
                     found.append(storage_for(path).stat(path))
     return sorted(found)
+
+
+def _not_listed(error: OSError) -> None:
+    """Pages behind a closed door would be lost unnoticed; what is gone since has none."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def saved_pages(files: Sequence[FileStat], folder: str) -> list[FileStat]:

@@ -83,6 +83,7 @@ def test_what_a_unit_depends_on_changes_it(folder, changed, again):
         (["m.jsonl"], "expected a file of .warc .warc.gz, found another extension; saved pages are named saved:FOLDER"),
         (["saved"], "expected at least one file, found none; saved pages"),
         (["saved:images"], "expected a folder with saved pages, found none"),
+        (["saved:saved/a.html"], "Not a directory"),
         (["obelics:z.warc"], "expected a file of .tar .tar.gz .tgz .parquet .jsonl"),
         (["mint:gone.tar"], "expected at least one file, found none"),
         (["mint:m.tar", "beamsift:m.tar"], "expected one name for it, found mint and beamsift"),

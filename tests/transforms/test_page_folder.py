@@ -1,6 +1,7 @@
 """Saved pages find the files beside them, and nothing outside their folder."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,19 @@ def test_a_folder_beside_its_page_is_a_part_of_it_in_any_language(tmp_path: Path
     (tmp_path / "a.html").write_bytes(HTML)
     (tmp_path / name / "x.html").write_bytes(HTML)
     assert (f"{tmp_path}/{name}/x.html" in list_saved_pages(str(tmp_path))) == told
+
+
+def test_a_folder_that_may_not_be_listed_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = os.scandir
+
+    def closed(path: str) -> Iterator[os.DirEntry]:
+        if str(path).endswith("shared"):
+            raise PermissionError(13, "closed", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(PermissionError):
+        list_page_units(str(folder), WebReadRules())
 
 
 def test_pages_of_a_unit_are_named_by_their_place_in_the_folder(folder: Path) -> None:
