@@ -14,7 +14,7 @@ from itertools import accumulate
 
 from configs.schema.web_page import PageRules
 from transforms.page_boilerplate import Block, find_marked
-from transforms.page_names import content_name
+from transforms.page_names import content_name, title_name
 from transforms.page_tree import Tree
 
 _LINK_BLOCKS = frozenset({
@@ -121,12 +121,14 @@ def _unmarked(marked: list[Block], size: int) -> Iterator[int]:
 
 
 def _heading_before(tree: Tree, marked: list[Block], start: int) -> tuple[int, int]:
-    """The last unmarked <h1> before the content belongs to it, where the content has none of its own."""
+    """The last unmarked <h1>, or heading named so, before the content belongs to it where it has no <h1> of its own."""
     if not start or "h1" in tree.tags[start : tree.ends[start]]:
         return start, start
     kept = _Kept(marked, tree.characters)
     for i in range(start - 1, 0, -1):
-        if tree.tags[i] == "h1" and kept.between(i, tree.ends[i]):
+        if tree.tags[i] not in _HEADINGS or not kept.between(i, tree.ends[i]):
+            continue
+        if tree.tags[i] == "h1" or title_name(tree.values[i].get("class", "")):
             return i, tree.ends[i]
     return start, start
 

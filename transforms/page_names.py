@@ -72,6 +72,15 @@ def content_name(names: str, identifier: str) -> bool:
     return _CONTENT.search(f"{names} {identifier}".lower()) is not None
 
 
+_TITLE = re.compile(r"(?:^|[\s_-])(?:article|blog|content|entry|news|post|story)[_-]?(?:title|headline)(?=$|[\s_-])")
+
+
+@lru_cache(maxsize=8192)
+def title_name(names: str) -> bool:
+    """Whether a class says that a heading is the title of the page's article, whatever its level."""
+    return _TITLE.search(names[:_MAX_NAME].lower()) is not None
+
+
 _PICTURE_BOX = re.compile(
     r"(?:^|[\s_-])(?:fig|figs?|figure|figcenter|figleft|figright|wp-caption|thumb|thumbinner|thumbnail|mediaobject|image|images|"
     r"img|photo|picture|hero|cover)(?=$|[\s_-])",

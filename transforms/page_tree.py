@@ -21,7 +21,9 @@ SILENT = frozenset({
     "noframes", "noembed", "iframe", "frameset", "audio", "canvas", "map", "xml", "video", "object", "svg"
 })  # fmt: skip
 """Elements whose text no reader sees."""
-_HEAD = frozenset({"base", "link", "meta", "noframes", "noscript", "script", "style", "template", "title"})
+_HEAD = frozenset({
+    "base", "basefont", "bgsound", "link", "meta", "title", "noscript", "noframes", "style", "script", "template"
+})  # fmt: skip
 """Elements that a head may hold, by the HTML standard; any other one ends it."""
 PICTURES = frozenset({"img", "picture", "svg", "object", "embed", "video", "image"})
 
@@ -69,7 +71,7 @@ class Tree:
         if self._run:
             self._end_run()
         index = len(self.tags)
-        if self._open[-1] >= 0 and self.tags[self._open[-1]] == "head" and tag not in _HEAD:
+        if self._muted and tag not in _HEAD and self.tags[self._open[-1]] == "head":
             self._end_head()
         if tag == "input" and attributes.get("type") == "image":
             tag = "image"

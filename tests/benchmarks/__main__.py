@@ -19,6 +19,7 @@ from tests.benchmarks import (
     bench_recaption,
     bench_shards,
     bench_warc,
+    bench_web,
 )
 
 BENCHMARKS = {
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "recaption": bench_recaption.bench,
     "shards": bench_shards.bench,
     "warc": bench_warc.bench,
+    "web": bench_web.bench,
 }
 
 
