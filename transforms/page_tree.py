@@ -66,13 +66,14 @@ class Tree:
         self._run: list[str] = []
         self._sums = (0, 0, 0, 0)
         self._muted = self._links = self._shown = 0
+        self._head_left = False
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         if self._run:
             self._end_run()
         index = len(self.tags)
         if self._muted and tag not in _HEAD and self.tags[self._open[-1]] == "head":
-            self._end_head()
+            self._leave_head()
         if tag == "input" and attributes.get("type") == "image":
             tag = "image"
         self._append(tag, attributes)
@@ -96,6 +97,9 @@ class Tree:
         if self._run:
             self._end_run()
         index = self._open.pop()
+        if tag == "head" and self._head_left:
+            self._head_left = False
+            return
         self.ends[index], tag = len(self.tags), self.tags[index]
         if tag in PICTURES:
             self._shown -= 1
@@ -109,10 +113,12 @@ class Tree:
     def data(self, text: str) -> None:
         self._run.append(text)  # one text comes in parts, around each entity and each stray "<"
 
-    def _end_head(self) -> None:
-        """A head without an end tag ends where content begins; libxml2 ends it only for elements that HTML 4 knew."""
-        self.tags[self._open[-1]] = "body"
+    def _leave_head(self) -> None:
+        """What follows stands beside the head, though the parser has not closed it."""
+        head = self._open[-1]
+        self.ends[head], self._open[-1] = len(self.tags), self.parents[head]
         self._muted -= 1
+        self._head_left = True
 
     def find_id(self, name: str) -> int:
         """The first element of that id; -1 where there is none."""

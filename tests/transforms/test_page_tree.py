@@ -32,7 +32,7 @@ def test_the_declared_charset_of_characters_is_not_asked():
 @pytest.mark.parametrize("close", ["", "</head>", "<body>", "</head><body>"])
 def test_what_no_head_holds_ends_the_head(tag, close):
     """A page may leave out <head> and <body>. libxml2 takes elements that came after HTML 4 for parts of the head."""
-    tree = parse_tree(f"<!doctype html><title>T</title><meta name=a>{close}<{tag}>abc</{tag}><main>def</main>", 512, 3)
+    tree = parse_tree(f"<!doctype html><title>T</title><meta name=a>{close}<{tag}>abc</{tag}><main>def</main>", RULES)
     head, main = tree.tags.index("head"), tree.tags.index("main")
     assert tree.characters[-1] == (3 if tag == "svg" else 6)
     assert tree.tags[head : tree.ends[head]] == ["head", "title", "", "meta"]
@@ -41,7 +41,7 @@ def test_what_no_head_holds_ends_the_head(tag, close):
 
 def test_a_head_holds_its_own():
     parts = "<script>var a</script><style>p{}</style><noscript><link rel=b></noscript><template><p>c</template>"
-    tree = parse_tree(f"<html><head><title>T</title>{parts}</head><body>abc", 512, 3)
+    tree = parse_tree(f"<html><head><title>T</title>{parts}</head><body>abc", RULES)
     assert tree.characters[-1] == 3 and tree.tags[tree.ends[tree.tags.index("head")]] == "body"
 
 
