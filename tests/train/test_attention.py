@@ -112,7 +112,8 @@ def measure_gradients(rank: int, size: int, sets=SHARED, checkpointing: bool = F
     """Logits of a pack that ranks share, and the gradients of a sum over them, added up over the ranks."""
     import torch.distributed as dist
 
-    from train.packed_forward import PackedModel, pack_inputs
+    from train.packed_forward import PackedModel
+    from train.packed_inputs import pack_inputs
 
     model = PackedModel(tiny_model())
     if checkpointing:

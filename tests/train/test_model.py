@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from classifiers.errors import ModelError
 from tests.train.documents import IMAGE, draw_documents, join_documents
 from train.model import build_model, checkpoint_layers, export_model, freeze, load_model
-from train.packed_forward import pack_inputs
+from train.packed_inputs import pack_inputs
 from train.presets import GROUPS, TokenIds, count_parameters, group_of
 
 torch.set_num_threads(1)

@@ -24,7 +24,8 @@ from tests.train.documents import (
 )
 from tests.train.ranks import run_ranks
 from train.attention import PackingError
-from train.packed_forward import PackedModel, pack_inputs, share_pictures
+from train.packed_forward import PackedModel
+from train.packed_inputs import pack_inputs, share_pictures
 
 PICTURES_AND_TEXT = [([(3, (1, 4, 4))], 4), ([], 6), ([(2, (1, 2, 4)), (3, (1, 4, 2))], 2)]
 LOGITS = 1e-5
