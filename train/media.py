@@ -3,13 +3,14 @@
 A video is a run of pictures: two frames after each other are one picture of two time slices, with its second as text.
 So pictures and videos take one way through the model and may stand in one pack.
 Left out on purpose: transformers and torch, which a decoding worker would load for seconds and hundreds of megabytes;
-opening files and choosing which video frames to decode from them (train/data).
+video files, of which no frame is decoded yet.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -102,6 +103,35 @@ def video_patches(frames: Sequence[Image.Image | Array], limits: PixelLimits = V
     resized = [_resized(frame, fitted) for frame in shown]
     resized += resized[-1:] * (len(resized) % SLICES)
     return [_patches(resized[start : start + SLICES]) for start in range(0, len(resized), SLICES)]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the chat side asks for: files as they lie in a shard, decoded as curation decodes them and cut to patches.
+
+    Both raise MediaError for a file that is broken, a sliver, or larger than `most_pixels`.
+    """
+
+    pictures: PixelLimits = PICTURE_LIMITS
+    videos: PixelLimits = VIDEO_LIMITS
+    most_pixels: int = 178_956_970
+    """Of the header, before anything is decoded; read.max_decode_pixels of curation."""
+
+    def picture(self, data: bytes) -> Patches:
+        return picture_patches(self._decode(data), self.pictures)
+
+    def video(self, frames: Sequence[bytes]) -> list[Patches]:
+        """A picture for each two frames."""
+        return video_patches([self._decode(frame) for frame in frames], self.videos)
+
+    def _decode(self, data: bytes) -> Array:
+        from transforms.picture_headers import PictureError
+        from transforms.pictures import decode  # scipy with it, which a plan of lengths needs not
+
+        try:
+            return decode(data, self.most_pixels)
+        except PictureError as error:
+            raise MediaError(f"{error.error}: {error}") from error
 
 
 def choose_frames(frames: int, fps: float, *, wanted_fps: float = 2.0, most_seconds: float = 300.0) -> list[int]:

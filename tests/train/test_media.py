@@ -1,5 +1,6 @@
 """Patches against transformers' own processors: pictures, real and drawn, bit for bit, and video frames."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from train.media import (
+    Look,
     MediaError,
     PixelLimits,
     choose_frames,
@@ -52,10 +54,13 @@ def assert_equal(picture, library, limits=None):
 def test_real_pictures_are_what_the_library_makes_of_them(library):
     paths = sorted(path for path in REAL.iterdir() if path.suffix in {".png", ".jpg"})
     modes = set()
+    limits = PixelLimits(112 * 112, 2 * 300 * 300)
     for path in paths:
         with Image.open(path) as picture:
             modes.add(picture.mode)
-            assert_equal(picture, library, PixelLimits(112 * 112, 2 * 300 * 300))
+            assert_equal(picture, library, limits)
+            wanted = picture_patches(picture, limits)
+        np.testing.assert_array_equal(Look(limits).picture(path.read_bytes()).values, wanted.values)
     assert len(paths) >= 20 and len(modes) >= 2
 
 
@@ -84,6 +89,39 @@ def test_a_palette_with_transparency_lies_on_white(library):
 @pytest.mark.parametrize("picture", [drawn(60, 84), see_through(60, 84)])
 def test_decoded_pixels_are_a_picture_too(picture):
     np.testing.assert_array_equal(picture_patches(np.asarray(picture)).values, picture_patches(picture).values)
+
+
+def stored(picture: Image.Image, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("kind", "picture"), [("JPEG", drawn(90, 61)), ("PNG", see_through(90, 61))])
+def test_a_file_is_what_the_library_makes_of_it(library, kind, picture):
+    data = stored(picture, kind)
+    wanted = library(Image.open(io.BytesIO(data)), return_tensors="np")
+    np.testing.assert_array_equal(Look().picture(data).values, wanted["pixel_values"])
+
+
+def test_files_of_frames_are_a_video():
+    frames = [drawn(56, 84, seed) for seed in range(4)]
+    found = Look().video([stored(frame, "PNG") for frame in frames])
+    for one, other in zip(found, video_patches(frames), strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "PictureEmpty: "),
+        (stored(drawn(90, 61), "JPEG")[:-900], "PictureTruncated: "),
+        (stored(drawn(90, 61), "PNG"), "PictureTooLarge: expected at most 5000 pixels"),
+    ],
+)
+def test_a_broken_file_is_a_fault_of_the_sample(data, said):
+    with pytest.raises(MediaError, match=said):
+        Look(most_pixels=5000 if "Large" in said else 10**6).picture(data)
 
 
 @given(SIDES, SIDES, st.integers(1, 40), st.integers(1, 200))
