@@ -19,6 +19,7 @@ from transforms.shard_reader import Extent
 MAGIC = b"beamidx1"
 _HEADER = struct.Struct("<8sQIIII")
 _SAMPLE = struct.Struct("<II")
+_TWO_SAMPLES = struct.Struct("<IIII")
 _MEMBER = struct.Struct("<QQI")
 _LENGTH = struct.Struct("<H")
 
@@ -112,36 +113,29 @@ class MemberIndex:
         ordered = rows[0].tolist() == [0, 0] and rows[-1].tolist() == [members, keys]
         if not ordered or (np.diff(rows, axis=0) < 0).any() or (np.diff(rows[:, 0]) < 1).any():
             raise ValueError(f"{uri}: expected samples in order, found an index whose rows overlap")
-        inside = (table["start"] <= self.shard_bytes) & (table["size"] <= self.shard_bytes - table["start"])
-        if not inside.all() or (table["suffix"] >= len(self.suffixes)).any():
-            raise ValueError(f"{uri}: expected members inside {self.shard_bytes} bytes, found one that is not")
+        behind = np.append(table["start"][1:], np.uint64(self.shard_bytes))
+        apart = (table["start"] <= behind) & (table["size"] <= behind - table["start"])  # no sum, which could wrap
+        if not apart.all() or (table["suffix"] >= len(self.suffixes)).any():
+            raise ValueError(f"{uri}: expected members in order inside {self.shard_bytes} bytes, found others")
 
     def __len__(self) -> int:
         return int(self._samples)
 
-    def key(self, sample: int) -> str:
-        _, start = self._row(sample)
-        _, end = self._row(sample + 1)
-        return bytes(self._data[self._keys + start : self._keys + end]).decode()
-
-    def extents(self, sample: int) -> list[Extent]:
-        """Where the members of a sample lie, in order. Raises IndexError behind the last sample."""
+    def __getitem__(self, sample: int) -> SampleExtents:
+        """The key of a sample and where its members lie, in order. Raises IndexError behind the last one."""
         if not 0 <= sample < self._samples:
             raise IndexError(f"expected a sample below {self._samples}, found {sample}")
-        first, behind = self._row(sample)[0], self._row(sample + 1)[0]
-        table = self._data[self._members + first * _MEMBER.size : self._members + behind * _MEMBER.size]
-        return [Extent(self.suffixes[suffix], start, size) for start, size, suffix in _MEMBER.iter_unpack(table)]
-
-    def _row(self, sample: int) -> tuple[int, int]:
-        first, key = _SAMPLE.unpack_from(self._data, _HEADER.size + sample * _SAMPLE.size)
-        return first, key
+        first, key, behind, end = _TWO_SAMPLES.unpack_from(self._data, _HEADER.size + sample * _SAMPLE.size)
+        rows = self._data[self._members + first * _MEMBER.size : self._members + behind * _MEMBER.size]
+        extents = [Extent(self.suffixes[suffix], start, size) for start, size, suffix in _MEMBER.iter_unpack(rows)]
+        return str(self._data[self._keys + key : self._keys + end], "utf-8"), extents
 
 
 def samples_of(index: MemberIndex) -> Iterator[SampleExtents]:
     """The inverse of `format_index`."""
-    yield from ((index.key(sample), index.extents(sample)) for sample in range(len(index)))
+    yield from (index[sample] for sample in range(len(index)))
 
 
 def bounds(extents: Sequence[Extent]) -> tuple[int, int]:
     """The bytes [start, end) that hold all members of a sample."""
-    return min(one.start for one in extents), max(one.start + one.size for one in extents)
+    return extents[0].start, extents[-1].start + extents[-1].size

@@ -1,0 +1,126 @@
+"""Workers that read and transform chunks of samples ahead of the training loop, whose order they never change.
+
+A chunk's future waits in a queue of bounded length; the oldest is taken first. Threads share the files and indexes of
+the process and suit decoders that leave Python's lock (libjpeg, zlib, numpy); processes suit transforms in Python, at
+the price of copying what they give. A worker process that dies ends the iteration with an error.
+Left out on purpose: what is read (train/data/reader.py) and what happens to corrupt samples (train/data/corrupt.py).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from train.data.corrupt import FAULTS
+from train.data.errors import DataError
+from train.data.reader import Address, Corrupt, Reader, corrupt_of
+from train.data.records import RawSample
+from transforms.storage import StoreUnavailable
+
+Transform = Callable[[RawSample], Any]
+"""What a sample becomes; None leaves it out. Raises CorruptSample or one of FAULTS where the sample is at fault."""
+Outcome = Any
+"""(draw, source, what the transform gave), or Corrupt."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    count: int = 0
+    """0 does the work in the calling thread."""
+    kind: Literal["thread", "process"] = "thread"
+    chunk: int = 8
+    """Samples a task."""
+    ahead: int = 64
+    """Samples transformed or under way at most, beyond those handed out."""
+
+    @property
+    def tasks(self) -> int:
+        return max(self.count, self.ahead // self.chunk, 1)
+
+
+class Decoder:
+    """Context manager. `outcomes` gives one outcome an address, in order."""
+
+    def __init__(self, reader: Reader, transform: Transform, workers: Workers) -> None:
+        self._work = _Work(reader, transform)
+        self._workers = workers
+        self._pool: Executor | None = None
+
+    def outcomes(self, chunks: Iterable[Sequence[Address]]) -> Iterator[Outcome]:
+        if not self._workers.count:
+            for chunk in chunks:
+                yield from self._work.outcomes(chunk)
+            return
+        waiting: deque[Future[Any]] = deque()
+        try:
+            for chunk in chunks:
+                waiting.append(self._submit(chunk))
+                if len(waiting) >= self._workers.tasks:
+                    yield from _taken(waiting)
+            while waiting:
+                yield from _taken(waiting)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def _submit(self, chunk: Sequence[Address]) -> Future[Any]:
+        if self._workers.kind == "thread":
+            self._pool = self._pool or ThreadPoolExecutor(self._workers.count, "beamsift-decoding")
+            return self._pool.submit(self._work, chunk)
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
+            self._pool = ProcessPoolExecutor(self._workers.count, context, _begin, (pickle.dumps(self._work),))
+        return self._pool.submit(_work_on, chunk)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+class _Work:
+    """What a worker does with a chunk."""
+
+    def __init__(self, reader: Reader, transform: Transform) -> None:
+        self._reader, self._transform = reader, transform
+
+    def __call__(self, chunk: Sequence[Address]) -> list[Outcome]:
+        return list(self.outcomes(chunk))
+
+    def outcomes(self, chunk: Sequence[Address]) -> Iterator[Outcome]:
+        for address, sample in zip(chunk, self._reader.read(chunk), strict=True):
+            yield sample if isinstance(sample, Corrupt) else self._transformed(address, sample)
+
+    def _transformed(self, address: Address, sample: RawSample) -> Outcome:
+        try:
+            return address.draw, sample.source, self._transform(sample)
+        except (StoreUnavailable, DataError):
+            raise
+        except FAULTS as error:
+            return corrupt_of(sample, address.draw, error)
+
+
+def _taken(waiting: deque[Future[Any]]) -> list[Outcome]:
+    try:
+        return list(waiting.popleft().result())
+    except BrokenProcessPool as error:
+        raise DataError("expected decoding workers to live, found that one was killed (out of memory?)") from error
+
+
+_process_work: _Work | None = None
+
+
+def _begin(work: bytes) -> None:
+    global _process_work
+    _process_work = pickle.loads(work)
+
+
+def _work_on(chunk: Sequence[Address]) -> list[Outcome]:
+    assert _process_work is not None
+    return _process_work(chunk)
