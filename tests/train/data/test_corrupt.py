@@ -1,0 +1,93 @@
+"""Samples that cannot be used: skipped, counted, named, up to a limit; what is no sample's fault stops."""
+
+import pytest
+
+from tests.train.data.jobs import ONCE, WORKERS, all_keys, loader_of, take
+from tests.train.data.toy_set import write_set
+from train.data.corrupt import CorruptPolicy
+from train.data.decoding import Workers
+from train.data.errors import CorruptSample, DataError
+from train.data.loader import Loader, LoaderRules, SourceSpec, open_mixture
+from train.data.state import Place
+from transforms.storage import StoreUnavailable
+
+
+def failing(sample):
+    key = sample.key
+    if key == "a3":
+        raise CorruptSample("PictureTruncated", "expected 10 bytes, found 3")
+    if key == "a5":
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no start byte")
+    return None if key == "b1" else key
+
+
+@pytest.mark.parametrize("workers", [WORKERS[0], WORKERS[2], Workers(1, "process", 4)], ids=str)
+def test_corrupt_samples_are_skipped_counted_and_named(mixed, workers):
+    rules = LoaderRules(workers, CorruptPolicy(judged_from=100), rounds=1)
+    with Loader(mixed, failing, rules=rules) as loader:
+        assert {one.item for one in take(loader)} == all_keys() - {"a3", "a5", "b1"}
+    a, b = loader.counts.sources["a"], loader.counts.sources["b"]
+    assert (a.given, dict(a.skipped)) == (21, {"PictureTruncated": 1, "UnicodeDecodeError": 1})
+    assert "PictureTruncated a#a3: expected 10 bytes, found 3" in a.names
+    assert (b.given, dict(b.skipped)) == (7, {"left out by the transform": 1})
+
+
+def test_a_corrupt_sample_stops_where_the_policy_says_so(mixed):
+    loader = Loader(mixed, failing, rules=LoaderRules(corrupt=CorruptPolicy("stop"), rounds=1))
+    with pytest.raises(DataError, match="^source 'a': expected sound samples, found "):
+        take(loader)
+
+
+def test_too_many_corrupt_samples_stop(mixed):
+    rules = LoaderRules(corrupt=CorruptPolicy(most_share=0.01, judged_from=20), rounds=2)
+    with pytest.raises(DataError, match=r"expected at most 1\.0% corrupt samples, found .* in .* the last: "):
+        take(Loader(mixed, failing, rules=rules))
+
+
+def test_a_program_that_fails_stops(mixed):
+    with pytest.raises(KeyError, match="jpg"):
+        take(Loader(mixed, lambda sample: sample.parts["jpg"], rules=ONCE))
+
+
+def unavailable(sample):
+    raise StoreUnavailable("s3://x: 503")
+
+
+def test_a_store_that_is_away_is_no_corrupt_sample(mixed):
+    with pytest.raises(StoreUnavailable):
+        take(Loader(mixed, unavailable, rules=ONCE))
+
+
+def killed(sample):
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_process_ends_the_iteration(mixed):
+    rules = LoaderRules(Workers(1, "process", 4), rounds=1)
+    with (
+        Loader(mixed, killed, rules=rules) as loader,
+        pytest.raises(DataError, match="expected decoding workers to live"),
+    ):
+        take(loader)
+
+
+def test_a_shard_that_goes_away_stops(tmp_path):
+    write_set(tmp_path, 20)
+    mixed = open_mixture([SourceSpec("a", str(tmp_path))], 1)
+    (tmp_path / "shards/000002.tar").unlink()
+    with pytest.raises(DataError, match=r"000002\.tar: expected a shard, found none any more"):
+        take(loader_of(mixed, Place()))
+
+
+def test_a_shard_cut_since_it_was_opened_costs_its_samples(tmp_path):
+    write_set(tmp_path, 20)
+    mixed = open_mixture([SourceSpec("a", str(tmp_path))], 1)
+    path = tmp_path / "shards/000002.tar"
+    path.write_bytes(path.read_bytes()[:3000])
+    loader = loader_of(mixed, Place())
+    assert len(take(loader)) == 16
+    assert loader.counts.sources["a"].skipped == {"SampleUnreadable": 4}
+    assert all("expected" in name and "found" in name for name in loader.counts.sources["a"].names)
