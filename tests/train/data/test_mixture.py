@@ -56,6 +56,8 @@ def test_no_rank_gets_another_mixture():
     """Two sources in equal parts, two ranks: a pattern of period two would give each rank one source."""
     source = mixture((10**6, 1 << 19), (10**6, 1 << 19)).locate(np.arange(20_000)).source
     assert abs(source[::2].mean() - 0.5) < 0.02 and abs(source[1::2].mean() - 0.5) < 0.02
+    windows = source[: 312 * 64].reshape(-1, 64).mean(axis=1)
+    assert windows.min() > 0.1 and windows.max() < 0.9  # nor for a while
 
 
 def test_weights_are_shares_of_the_draws():

@@ -141,6 +141,19 @@ def test_the_counts_of_what_was_dropped_add_up_over_worlds(mixed):
     assert sum((packs.dropped for packs in after), Counter()) == whole.dropped
 
 
+def test_documents_that_waited_are_not_counted_twice(mixed):
+    first = [packed(mixed, Place(rank, 2)) for rank in range(2)]
+    for packs in first:
+        take(packs, 3)
+        assert packs.state_dict()["ranks"][str(packs.loader.place.rank)]["waiting"]
+    after = [packed(mixed, Place(rank, 3)) for rank in range(3)]
+    for packs in after:
+        packs.load_state_dict(combine_states([one.state_dict() for one in first]))
+        take(packs)
+    counts = [packs.loader.counts.sources for packs in after]
+    assert {name: sum(one[name].given for one in counts) for name in "ab"} == {"a": 31, "b": 12}
+
+
 def test_a_document_that_comes_out_otherwise_is_refused(mixed):
     first = packed(mixed, Place())
     take(first, 3)

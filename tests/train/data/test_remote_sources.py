@@ -14,7 +14,7 @@ from tests.train.data.toy_set import text_of, write_set
 from train.data.decoding import Workers
 from train.data.loader import Loader, LoaderRules, SourceSpec, open_mixture
 from train.data.state import Place
-from transforms.storage import join
+from transforms.storage import StoreUnavailable, join
 
 pytestmark = pytest.mark.slow
 SAMPLES = 60
@@ -53,3 +53,11 @@ def test_a_set_in_a_bucket_is_the_set_on_a_disk(remote):
     store.asked()
     keys_of(join(uri, "shards/*.tar"), run=10)
     assert all(span for verb, span in store.asked() if verb == "GET"), "an index in the cache was built again"
+
+
+def test_a_store_that_stays_away_stops(remote):
+    store, _ = remote
+    mixed = open_mixture([SourceSpec("s", join(store.uri, "set"))], 1, run=10)
+    store.proxy.set_faults("503,method=GET")
+    with Loader(mixed, text_of, rules=LoaderRules(Workers(2), rounds=1)) as loader, pytest.raises(StoreUnavailable):
+        list(loader)

@@ -213,6 +213,26 @@ def test_a_scheme_that_nobody_serves():
     assert "expected a local path or one of the registered schemes" in told("http://host/set")
 
 
+@pytest.mark.real_data
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # webdataset leaves closing its files to the collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_bare_tars_are_read_as_webdataset_reads_them():
+    webdataset = pytest.importorskip("webdataset")
+    paths = sorted((ROOT.parent / "shared/data/caption_pairs").glob("*.tar"))
+    if not paths:
+        pytest.skip("no ../shared/data")
+    theirs = {}
+    for sample in webdataset.WebDataset([str(path) for path in paths], shardshuffle=False):
+        key, parts = sample.pop("__key__"), {name: data for name, data in sample.items() if name[0] != "_"}
+        theirs.setdefault(key, []).append(parts)
+    mixed = open_mixture([SourceSpec("s", str(paths[0].parent))], 1)
+    ours: dict[str, list] = {}
+    for given in Loader(mixed, rules=LoaderRules(rounds=1)):
+        ours.setdefault(given.item.key, []).append(given.item.parts)
+    assert ours.keys() == theirs.keys()
+    assert all(sorted(map(repr, ours[key])) == sorted(map(repr, theirs[key])) for key in theirs)
+
+
 BLOCKED = """
 import sys
 class Blocked:
