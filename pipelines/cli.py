@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.kinds import Config
 
 DONE, WRONG, USAGE, FAILURES, INTERRUPTED = 0, 1, 2, 3, 130
-PIPELINES = ("caption", "interleaved_web")
+PIPELINES = ("caption", "interleaved_web", "sft")
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "pipelines"
 
 Command = Callable[[argparse.Namespace, list[str]], int]

@@ -21,7 +21,8 @@ from transforms.shards import Manifest
 
 SIZES = [(10**exponent, name) for exponent, name in ((3, "1K"), (4, "10K"), (5, "100K"), (6, "1M"), (7, "10M"))]
 SIZES += [(10**8, "100M"), (10**9, "1B"), (10**10, "10B"), (10**11, "100B"), (10**12, "1T")]
-TASKS = {"caption": ["image-to-text", "text-to-image"], "interleaved_web": ["image-text-to-text"]}
+DOCUMENT_TASKS = ["image-text-to-text"]
+TASKS = {"caption": ["image-to-text", "text-to-image"], "interleaved_web": DOCUMENT_TASKS, "sft": DOCUMENT_TASKS}
 """Hugging Face task categories by pipeline."""
 
 CONTEXT: dict[str, Any] = {

@@ -38,4 +38,6 @@ def picture_section(manifest: Manifest) -> str:
     ranked = sorted(fates.items(), key=lambda one: (-one[1], one[0]))
     lines = [f"| `{cell(name)}` | {n:,} | {n / (counts['read'] or 1):.2%} |" for name, n in ranked]
     head = f"{counts['read']:,} pictures are named by the pages that were read, those outside their content among them."
+    if manifest.pipeline == "sft":
+        head = f"{counts['read']:,} pictures and frames are shown by the conversations that were read."
     return "\n".join([f"## Pictures\n\n{head}\n", "| fate | pictures | of all |", "|---|---:|---:|", *lines, ""])

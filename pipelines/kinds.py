@@ -11,18 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from configs.schema.caption import CaptionConfig
+from configs.schema.sft import SftConfig
 from configs.schema.strict import ConfigError
 from configs.schema.web import WebConfig
-from pipelines import caption_rules, web_rules
+from pipelines import caption_rules, sft_rules, web_rules
 from pipelines.recaption_rules import RECAPTION_RULES
 from pipelines.report_spec import ReportSpec, RuleSpec
-from transforms import caption_pairs, web_documents
+from transforms import caption_pairs, responses_rules, web_documents
 from transforms.ledger import Measure
 from transforms.recaptions import tally_recaptions
 from transforms.records import Sample
 from transforms.vocabulary import Vocabulary
 
-Config = CaptionConfig | WebConfig
+Config = CaptionConfig | WebConfig | SftConfig
 DecideAgain = Callable[[Sequence[Sample], Sequence[int], Any, Vocabulary | None], list[Sample]]
 
 
@@ -91,6 +92,15 @@ def _web_specials(cfg: WebConfig) -> dict[str, bool]:
     }
 
 
+def _sft_specials(cfg: SftConfig) -> dict[str, bool]:
+    return {
+        "response_tags": cfg.tags.enabled,
+        "response_plain": cfg.tags.enabled and not cfg.tags.allow_plain,
+        **{f"box_{name}": cfg.box.enabled and cfg.box.require for name in ("missing", "twice", "in_thought")},
+        "answer_wrong": cfg.box.enabled and cfg.box.check_reference,
+    }
+
+
 KINDS: dict[str, Kind] = {
     "caption": Kind(
         "caption",
@@ -116,6 +126,19 @@ KINDS: dict[str, Kind] = {
         _picture_verdicts,
         _web_specials,
         web_rules.PICTURE_MEASURES,
+        is_document=True,
+    ),
+    "sft": Kind(
+        "sft",
+        SftConfig,
+        sft_rules.REPORT,
+        responses_rules.decide_again,
+        responses_rules.scan_reads,
+        {},
+        web_documents.tally_pictures,
+        "pictures",
+        _picture_verdicts,
+        _sft_specials,
         is_document=True,
     ),
 }

@@ -13,8 +13,9 @@ from typing import Any
 from apache_beam.pvalue import PCollection
 
 from configs.schema.caption import CaptionConfig
+from configs.schema.sft import SftConfig, reading_rules
 from configs.schema.web import WebConfig
-from pipelines import caption, interleaved_web
+from pipelines import caption, interleaved_web, sft
 from pipelines.against import run_fingerprints
 from pipelines.recaption_sums import sum_recaptions
 from pipelines.web_inputs import limit_web_units, list_web_units
@@ -23,6 +24,8 @@ from transforms.beam.verbs import Rows, Site
 from transforms.concept_fates import LIMIT
 from transforms.reading import limit_units, list_units
 from transforms.records import Unit
+from transforms.responses_reading import KINDS as CONVERSATIONS
+from transforms.responses_reading import readers
 from transforms.web_documents import sum_pictures
 
 Counts = Iterable[Mapping[str, int]]
@@ -63,6 +66,10 @@ def sum_web(pieces: Counts, records: Counts, cfg: WebConfig) -> dict[str, Any]:
     return {"records": _sum(records), "pictures": sum_pictures(_sum(pieces))}
 
 
+def limit_conversations(units: list[Unit], limit: int, cfg: SftConfig, staging: str) -> list[Unit]:
+    return limit_units(units, limit, reading_rules(cfg.read), staging, readers(cfg.read.key_fields))
+
+
 def _sum(parts: Counts) -> dict[str, int]:
     found: Counter[str] = Counter()
     for part in parts:
@@ -88,5 +95,14 @@ MAKINGS: dict[str, Making] = {
         interleaved_web.run_fingerprints,
         interleaved_web.check_installed,
         sum_web,
+    ),
+    "sft": Making(
+        sft.build,
+        lambda inputs, cfg: list_units(list(inputs), reading_rules(cfg.read), kinds=CONVERSATIONS),
+        limit_conversations,
+        lambda cfg: ["scan", "kept"],
+        lambda cfg: [],
+        lambda cfg: None,
+        lambda pieces, records, cfg: {"pictures": sum_pictures(_sum(pieces))},
     ),
 }

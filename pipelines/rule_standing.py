@@ -19,6 +19,7 @@ CHOSEN = {
     "image_near_duplicate": "near_duplicate_of",
     "image_semantic_duplicate": "semantic_duplicate_of",
     "document_duplicate": "text_duplicate_of",
+    "prompt_duplicate": "text_duplicate_of",
 }
 """Which measure names the copy that a rule keeps."""
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-_WIRING = ("pipelines/caption.py", "pipelines/against.py", "pipelines/interleaved_web.py", "pipelines/kinds.py")
+_WIRED = ("caption", "against", "interleaved_web", "sft", "kinds")
+_WIRING = tuple(f"pipelines/{name}.py" for name in _WIRED)
 CODE = ("transforms", "classifiers", "recaption", "configs/schema", *_WIRING)
 """Whatever can change a row or a shard. The report and the command line cannot."""
 

@@ -35,6 +35,11 @@ IMAGES = "images"
 
 
 def read_interleaved(path: str, unit: Unit, rules: ReadRules, staging: str, *, schema: str) -> Iterator[Loaded]:
+    """The rows of a unit of the schema of that name, as `read_records` gives them."""
+    return read_records(path, unit, rules, staging, schema=SCHEMAS[schema])
+
+
+def read_records(path: str, unit: Unit, rules: ReadRules, staging: str, *, schema: Schema) -> Iterator[Loaded]:
     """The rows of a unit, positions from 0. `staging` is the folder for a decompressed tar.gz.
 
     Raises OSError where the file cannot be read at all.
@@ -44,12 +49,12 @@ def read_interleaved(path: str, unit: Unit, rules: ReadRules, staging: str, *, s
     if empty:
         yield load_failure(unit, 0, Failure("UnitEmpty", "expected records, found zero bytes", f"{unit.uri}@0-0"))
     elif unit.kind == "tar":
-        yield from read_document_tar(path, unit, rules, staging, schema=SCHEMAS[schema])
+        yield from read_document_tar(path, unit, rules, staging, schema=schema)
     else:
-        yield from _read_records(path, unit, Beside(unit, rules, staging), SCHEMAS[schema])
+        yield from _records_and_problems(path, unit, Beside(unit, rules, staging), schema)
 
 
-def _read_records(path: str, unit: Unit, beside: Beside, schema: Schema) -> Iterator[Loaded]:
+def _records_and_problems(path: str, unit: Unit, beside: Beside, schema: Schema) -> Iterator[Loaded]:
     """The records, then a row for each problem of the tar beside them; its first unit tells of the whole file's."""
     position = 0
     for row in (_read_parquet if unit.kind == "parquet" else _read_lines)(path, unit, beside, schema):

@@ -40,12 +40,20 @@ ARCHIVES: dict[str, Kind] = {".warc": "warc", ".warc.gz": "warc"}
 """The kinds that hold pages; their reader is transforms/web_rows.py."""
 
 
-def read_unit(path: str, unit: Unit, rules: ReadRules, staging: str) -> Iterator[Loaded]:
+Reader = Callable[[str, Unit, ReadRules, str], Iterator[Loaded]]
+"""Of a file at a local path: the rows of a unit, under limits, with a folder for staging."""
+
+
+def read_unit(
+    path: str, unit: Unit, rules: ReadRules, staging: str, readers: Mapping[str, Reader] | None = None
+) -> Iterator[Loaded]:
     """The rows of a unit whose file lies at the local `path`. An OSError ends them with one UnitUnreadable row.
 
-    One that says nothing of the file, a StoreUnavailable or a full disk, goes up.
+    One that says nothing of the file, a StoreUnavailable or a full disk, goes up. `readers` are by kind; those of
+    image–caption pairs where none are given.
     """
-    rows = _reader_of(unit)(path, unit, rules, staging)
+    read = readers[unit.kind] if readers else _reader_of(unit)
+    rows = read(path, unit, rules, staging)
     position = 0
     while True:
         try:  # around one step: an OSError of the consumer is none of ours
@@ -61,26 +69,30 @@ def read_unit(path: str, unit: Unit, rules: ReadRules, staging: str) -> Iterator
         yield row
 
 
-def read_input(unit: Unit, rules: ReadRules, staging: str) -> Iterator[Loaded]:
+def read_input(
+    unit: Unit, rules: ReadRules, staging: str, readers: Mapping[str, Reader] | None = None
+) -> Iterator[Loaded]:
     """The rows of a unit wherever its file lies, `unit.limit` at most; of a remote file a copy lies in `staging`
     while it is read."""
-    rows = _read_fetched(unit, rules, staging)
+    rows = _read_fetched(unit, rules, staging, readers)
     return rows if unit.limit < 0 else islice(rows, unit.limit)
 
 
-def limit_units(units: list[Unit], limit: int, rules: ReadRules, staging: str) -> list[Unit]:
+def limit_units(
+    units: list[Unit], limit: int, rules: ReadRules, staging: str, readers: Mapping[str, Reader] | None = None
+) -> list[Unit]:
     """The first `limit` rows of a pool: the units that hold them, the last one cut."""
     cut = []
     for unit in units:
         if limit <= 0:
             break
         unit = replace(unit, limit=limit)
-        limit -= sum(1 for _ in read_input(unit, rules, staging))
+        limit -= sum(1 for _ in read_input(unit, rules, staging, readers))
         cut.append(unit)
     return cut
 
 
-def _read_fetched(unit: Unit, rules: ReadRules, staging: str) -> Iterator[Loaded]:
+def _read_fetched(unit: Unit, rules: ReadRules, staging: str, readers: Mapping[str, Reader] | None) -> Iterator[Loaded]:
     with ExitStack() as stack:
         try:
             path = stack.enter_context(fetched_unit(unit, staging))
@@ -89,7 +101,7 @@ def _read_fetched(unit: Unit, rules: ReadRules, staging: str) -> Iterator[Loaded
                 raise
             yield _unreadable(unit, 0, error)
             return
-        yield from read_unit(path, unit, rules, staging)
+        yield from read_unit(path, unit, rules, staging, readers)
 
 
 @contextmanager
@@ -214,14 +226,11 @@ def _without_staging(
     return read(path, unit, rules)
 
 
-Reader = Callable[[str, Unit, ReadRules, str], Iterator[Loaded]]
-
-
 def _reader_of(unit: Unit) -> Reader:
     return partial(read_interleaved, schema=unit.schema) if unit.schema else _READERS[unit.kind]
 
 
-_READERS: dict[Kind, Reader] = {
+_READERS: dict[str, Reader] = {
     "tar": read_tar,
     "parquet": partial(_without_staging, read_parquet),
     "folder": partial(_without_staging, read_folder),

@@ -19,12 +19,14 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from configs.schema.web_rules import TextDuplicateRules
+from configs.schema.sft import PromptDuplicateRules
+from configs.schema.web_rules import SimilarityRules, TextDuplicateRules
 from transforms.fingerprints import digest
 from transforms.matching import DIGEST, Candidate, Met, Packed, bucket_of
 from transforms.minhash import (
     VALUE_BYTES,
     Values,
+    Wide,
     estimate_similarity,
     read_signatures,
     shingle_hashes,
@@ -83,16 +85,20 @@ class TextDuplicates:
     name = "text_duplicates"
     counts_witnesses = False
 
-    def __init__(self, rules: TextDuplicateRules) -> None:
-        self.rules = rules
+    def __init__(self, rules: TextDuplicateRules | PromptDuplicateRules) -> None:
+        self.rules: SimilarityRules = rules
+        self.keeps_longest = rules.keep == "longest"
         self.size = rules.bands * rules.rows
 
     def candidates(self, sample: Sample) -> Iterable[Candidate]:
         if not sample.alive:
             return []
-        hashes = shingle_hashes(document_text(sample), self.rules.words, self.rules.characters)
-        seen = signature(hashes, self.size)
-        return [Candidate(digest(seen), (self._weight(sample), sample.key, seen))] if seen else []
+        seen = signature(self.shingles(sample), self.size)
+        return [Candidate(digest(seen), (self.weight(sample), sample.key, seen))] if seen else []
+
+    def shingles(self, sample: Sample) -> Wide:
+        """Of the text that is compared."""
+        return shingle_hashes(document_text(sample), self.rules.words, self.rules.characters)
 
     def better(self, one: Sequence[Any], other: Sequence[Any]) -> Sequence[Any]:
         """A star speaks for all rows of a signature; else the heavier row, then the smaller key."""
@@ -113,11 +119,12 @@ class TextDuplicates:
         groups = [meet_in_bucket([part]) for _, part in spread_bands(signatures, self.rules, 1)]
         return [*batches, *[told for _, told in choose_stars(groups, [signatures], self.rules, 1)]]
 
-    def _weight(self, sample: Sample) -> int:
+    def weight(self, sample: Sample) -> int:
+        """Of two that are alike the heavier one stays."""
         shown = sum(isinstance(p, Picture) and p.drop is None and p.failure is None for p in sample.pieces)
         words = min(int(sample.measures.get("text_words", len(document_text(sample)))), (1 << _WORD_BITS) - 1)
         shown = min(shown, (1 << _PICTURE_BITS) - 1)
-        return words << _PICTURE_BITS | shown if self.rules.keep == "longest" else shown << _WORD_BITS | words
+        return words << _PICTURE_BITS | shown if self.keeps_longest else shown << _WORD_BITS | words
 
 
 def check_text_duplicate(sample: Sample, rules: TextDuplicateRules) -> Drop | None:
@@ -144,7 +151,7 @@ def collapse_rows(batches: Iterable[bytes], matcher: TextDuplicates) -> Signatur
     return Signatures(b"".join(order), weights, [rows[seen] for seen in order], keys)
 
 
-def spread_bands(signatures: Signatures, rules: TextDuplicateRules, buckets: int) -> Iterator[tuple[int, bytes]]:
+def spread_bands(signatures: Signatures, rules: SimilarityRules, buckets: int) -> Iterator[tuple[int, bytes]]:
     """(band bucket, Banded): each signature once for each band, beside all that have the same values there."""
     values = read_signatures(signatures.values, rules.bands * rules.rows)
     numbers = np.frombuffer(b"".join(_digests(signatures.values, values.shape[1])), np.uint64).reshape(-1, 2)
@@ -196,7 +203,7 @@ def wanted_signatures(signatures: Signatures, asked: Iterable[bytes], size: int)
 
 
 def choose_stars(
-    groups: Iterable[Groups], signatures: Iterable[Signatures], rules: TextDuplicateRules, buckets: int
+    groups: Iterable[Groups], signatures: Iterable[Signatures], rules: SimilarityRules, buckets: int
 ) -> Iterator[tuple[int, bytes]]:
     """(bucket of rows, what the rows of its signatures are told) for each that is like one that stays, and that one.
 

@@ -74,7 +74,7 @@ def measure_text(text: str, rules: WebTextRules) -> Measures:
         "symbols": round(symbols / len(words), 4),
         "repeated_lines": round(_repeated_lines(text), 4),
     }
-    return found | _measure_runs(words) if len(words) >= _FEWEST_WORDS else found
+    return found | measure_runs(words) if len(words) >= _FEWEST_WORDS else found
 
 
 def _language(text: str) -> Measures:
@@ -91,8 +91,8 @@ def _repeated_lines(text: str) -> float:
     return sum(len(line) * (count - 1) for line, count in counts.items()) / total if total else 0.0
 
 
-def _measure_runs(words: list[str]) -> Measures:
-    """Repeated runs of words. Each run is a number, made of the numbers of the shorter run and the next word."""
+def measure_runs(words: list[str]) -> Measures:
+    """Repeated runs of ten words and more. Each run is a number, made of the shorter run's and the next word's."""
     known: dict[str, int] = {}
     single = np.array([known.setdefault(word, len(known)) for word in words], np.int64)
     lengths = np.array([len(word) for word in words], np.int64)

@@ -161,8 +161,8 @@ class AlbumRules(Strict):
     """Whether a document without a picture that stays goes; it is text, which other pipelines bring."""
 
 
-class TextDuplicateRules(Strict):
-    """Documents of nearly the same text, by MinHash."""
+class SimilarityRules(Strict):
+    """Texts that are nearly the same, by MinHash."""
 
     enabled: bool = True
     min_similarity: float = Field(0.8, gt=0, le=1)
@@ -176,6 +176,11 @@ class TextDuplicateRules(Strict):
     """Words of a shingle. FineWeb: 5."""
     characters: int = Field(5, ge=1)
     """Characters of a shingle where a script writes no spaces. Ours: two to three words of Chinese."""
+
+
+class TextDuplicateRules(SimilarityRules):
+    """Documents of nearly the same text, by MinHash."""
+
     keep: Literal["longest", "most_pictures"] = "longest"
     """Which stays: most words, then most pictures, or the other way about; then the smaller key."""
 

@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from configs.schema.caption import CaptionConfig
+from configs.schema.sft import SftConfig
 from configs.schema.strict import ConfigError, Strict, load_config, parse_config
 from configs.schema.web import WebConfig
 
 ROOT = Path(__file__).parents[2]
-SCHEMAS = {"caption": CaptionConfig, "interleaved_web": WebConfig}
+SCHEMAS = {"caption": CaptionConfig, "interleaved_web": WebConfig, "sft": SftConfig}
 """By the name of the YAML under configs/pipelines."""
 YAMLS = sorted((ROOT / "configs" / "pipelines").glob("*.yaml"))
 

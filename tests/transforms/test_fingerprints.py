@@ -66,6 +66,7 @@ def house(tmp_path, monkeypatch):
         "pipelines/caption.py",
         "pipelines/against.py",
         "pipelines/interleaved_web.py",
+        "pipelines/sft.py",
         "pipelines/kinds.py",
         "pipelines/report.py",
     ):
@@ -84,6 +85,7 @@ def house(tmp_path, monkeypatch):
         ("pipelines/caption.py", True),
         ("pipelines/against.py", True),
         ("pipelines/interleaved_web.py", True),
+        ("pipelines/sft.py", True),
         ("pipelines/kinds.py", True),
         ("pipelines/report.py", False),
     ],

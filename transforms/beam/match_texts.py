@@ -15,7 +15,7 @@ import apache_beam as beam
 import msgspec
 from apache_beam.pvalue import PCollection
 
-from configs.schema.web_rules import TextDuplicateRules
+from configs.schema.web_rules import SimilarityRules
 from transforms.beam.match import Match, same_again
 from transforms.text_duplicates import (
     Groups,
@@ -66,7 +66,7 @@ def _collapsed(bucket: tuple[int, Iterable[bytes]], matcher: TextDuplicates) -> 
     return bucket[0], msgspec.msgpack.encode(collapse_rows(bucket[1], matcher))
 
 
-def _spread(bucket: Keyed, rules: TextDuplicateRules, buckets: int) -> Iterator[Keyed]:
+def _spread(bucket: Keyed, rules: SimilarityRules, buckets: int) -> Iterator[Keyed]:
     yield from spread_bands(_signatures(bucket[1]), rules, buckets)
 
 
@@ -80,7 +80,7 @@ def _asked(groups: bytes, buckets: int) -> Iterator[Keyed]:
     yield from ask_signatures(_groups(groups), buckets)
 
 
-def _wanted(joined: tuple[int, dict[str, Iterable[Any]]], rules: TextDuplicateRules) -> Iterator[Keyed]:
+def _wanted(joined: tuple[int, dict[str, Iterable[Any]]], rules: SimilarityRules) -> Iterator[Keyed]:
     asked = list(joined[1]["asked"])
     for signatures in joined[1]["signatures"] if asked else ():
         found = wanted_signatures(_signatures(signatures), asked, rules.bands * rules.rows)
@@ -91,7 +91,7 @@ def _to_one_place(groups: bytes) -> Keyed:
     return 0, groups
 
 
-def _chosen(joined: tuple[int, dict[str, Iterable[Any]]], rules: TextDuplicateRules, buckets: int) -> Iterator[Keyed]:
+def _chosen(joined: tuple[int, dict[str, Iterable[Any]]], rules: SimilarityRules, buckets: int) -> Iterator[Keyed]:
     groups, signatures = (_let_go(sorted(joined[1][name])) for name in ("groups", "signatures"))
     yield from choose_stars(map(_groups, groups), map(_signatures, signatures), rules, buckets)
 

@@ -5,7 +5,7 @@ Left out on purpose: what is read (transforms/reading.py) and what is measured (
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from configs.schema.caption import ReadRules
 from transforms.beam.verbs import Site, open_site
 from transforms.fingerprints import fingerprint
 from transforms.loaded import Loaded, Step, batched
-from transforms.reading import read_input
+from transforms.reading import Reader, read_input
 from transforms.records import Unit, encode_sample
 from transforms.rows import RowsRef, sidecar_uri, staging_folder
 from transforms.sidecars import Clock, SidecarWriter, create_sidecar, read_totals
@@ -34,9 +34,13 @@ class Scan(beam.PTransform):
     rules: ReadRules
     reads: Any
     site: Site
+    readers: Mapping[str, Reader] | None = None
+    """By kind of unit; those of image–caption pairs where none are given."""
 
     def expand(self, units: PCollection) -> PCollection:
-        scan = beam.ParDo(ScanUnit(self.steps, self.rules, self.reads, self.site)).with_output_types(RowsRef)
+        scan = beam.ParDo(ScanUnit(self.steps, self.rules, self.reads, self.site, self.readers)).with_output_types(
+            RowsRef
+        )
         return units | "Spread" >> beam.Reshuffle() | "Read" >> scan  # one bundle would hold every unit otherwise
 
 
@@ -46,8 +50,15 @@ def scan_fingerprint(site: Site, reads: Any, unit: Unit) -> str:
 
 
 class ScanUnit(beam.DoFn):
-    def __init__(self, steps: Sequence[Step], rules: ReadRules, reads: Any, site: Site) -> None:
-        self._steps, self._rules, self._reads, self._site = steps, rules, reads, site
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        rules: ReadRules,
+        reads: Any,
+        site: Site,
+        readers: Mapping[str, Reader] | None = None,
+    ) -> None:
+        self._steps, self._rules, self._reads, self._site, self._readers = steps, rules, reads, site, readers
 
     def process(self, unit: Unit) -> Iterator[RowsRef]:
         storage = open_site(self._site)
@@ -60,7 +71,8 @@ class ScanUnit(beam.DoFn):
 
     def _scan_into(self, sidecar: SidecarWriter, unit: Unit) -> None:
         clock = Clock()
-        for batch in batched(read_input(unit, self._rules, staging_folder(self._site.output)), BATCH):
+        rows = read_input(unit, self._rules, staging_folder(self._site.output), self._readers)
+        for batch in batched(rows, BATCH):
             for loaded in self._measure(batch):
                 sidecar.append(encode_sample(loaded.sample))
         sidecar.totals = clock.seconds()

@@ -1,0 +1,76 @@
+"""Boxed answers and references: the same in another spelling, and never the same where they differ."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.responses_answers import normalise_answer, same_answer
+
+
+@pytest.mark.parametrize(
+    ("found", "reference"),
+    [
+        ("42", "42"),
+        (" 42. ", 42),
+        ("43.0", "43"),
+        ("1,234.50", 1234.5),
+        ("$\\frac{1}{2}$", "0.5"),
+        ("-\\frac{3}{4}", "-3/4"),
+        ("1/2", "2/4"),
+        ("(A)", "A"),
+        ("b.", "B"),
+        ("Paris", "paris"),
+        ("\\text{Paris}", "Paris."),
+        ("\\boxed{7}", "7"),
+        ("４２", "42"),
+        ("[[10, 20, 30,40]]", [[10, 20, 30, 40]]),
+        ("(1, 2)", "(1,2)"),
+        ("cat", ["dog", "cat"]),
+        ("x = 3", "$x = 3$"),
+        ("是", "是。"),
+    ],
+)
+def test_the_same_answer(found, reference):
+    assert same_answer(found, reference)
+
+
+@pytest.mark.parametrize(
+    ("found", "reference"),
+    [
+        ("43", "42"),
+        ("3 or 4 or 5 or 6", "3"),
+        ("3 \\text{ or 4 or 5 or 6}", "3"),
+        ("50%", "50"),
+        ("50%", "0.5"),
+        ("12 m", "12 cm"),
+        ("not 3, it's 4", "3"),
+        ("1/0", "0"),
+        ("A or B", "A"),
+        ("", ""),
+        ("", "0"),
+        ("0.3333", "1/3"),
+        ("[10, 20, 30, 41]", [10, 20, 30, 40]),
+        ("[1, 2]", ["1", "2"]),
+        ("1234", "12,34"),
+        ("nan", "nan1"),
+        ("1e9", "1000000000"),
+    ],
+)
+def test_another_answer(found, reference):
+    assert not same_answer(found, reference)
+
+
+@given(st.text(max_size=40), st.one_of(st.text(max_size=40), st.floats(), st.lists(st.integers())))
+def test_any_texts_are_judged(found, reference):
+    assert same_answer(found, reference) in (True, False)
+    assert normalise_answer(normalise_answer(found)) == normalise_answer(found)
+
+
+def test_long_digits_and_nested_wrapping_cost_nothing():
+    started = time.perf_counter()
+    assert not same_answer("9" * 1_000_000, "1")
+    assert not same_answer("$" * 2_000 + "1", "2")
+    assert not same_answer("\\boxed{" * 500 + "1" + "}" * 500, "2")
+    assert time.perf_counter() - started < 2

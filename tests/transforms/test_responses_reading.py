@@ -1,0 +1,69 @@
+"""Conversations as rows: keys, what is kept of a record, pictures that are not there."""
+
+import json
+
+import pytest
+
+from configs.schema.caption import ReadRules
+from tests.pipelines.small_run import jpeg
+from transforms.interleaved_documents import RecordBroken
+from transforms.reading import list_units, read_input
+from transforms.records import Picture, Text
+from transforms.responses_reading import KINDS, fields_of, parse_record, readers
+
+RULES = ReadRules()
+
+
+def read(folder, *records):
+    (folder / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    [unit] = list_units([str(folder / "a.jsonl")], RULES, kinds=KINDS)
+    return list(read_input(unit, RULES, str(folder / "staging"), readers(("key", "id"))))
+
+
+def talk(**fields):
+    return {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], **fields}
+
+
+def test_a_record_is_named_by_its_first_key_field(tmp_path):
+    rows = read(tmp_path, talk(id="x/1.jpg"), talk(key=7, id="y"), talk(), talk(id=None))
+    assert [row.sample.source_key for row in rows] == ["x/1.jpg", "7", "a-2", "a-3"]
+    assert [row.sample.key for row in rows] == ["x_1_jpg", "7", "a-2", "a-3"]
+
+
+def test_all_fields_but_the_turns_are_kept_whatever_their_names(tmp_path):
+    [row] = read(tmp_path, talk(id="k", key="j", pool={"a": 1}, reference="7", images=[]))
+    assert fields_of(row.sample) == {"id": "k", "key": "j", "pool": {"a": 1}, "reference": "7"}
+    assert [piece.value for piece in row.sample.pieces] == ["q", "a"]
+
+
+def test_pictures_come_with_their_bytes_where_they_are_shown(tmp_path):
+    (tmp_path / "p.jpg").write_bytes(jpeg(1, 64))
+    record = talk(images=["p.jpg"])
+    record["messages"][0]["content"] = "before <image> after"
+    [row] = read(tmp_path, record)
+    assert [type(piece) for piece in row.sample.pieces] == [Text, Picture, Text, Text]
+    assert [data and bytes(data) == jpeg(1, 64) for data in row.data] == [None, True, None, None]
+
+
+@pytest.mark.parametrize(
+    ("images", "error", "message"),
+    [
+        (["gone.jpg"], "FileMissing", "expected a picture 'gone.jpg' beside the records or in their tar, found none"),
+        (["../a.jpg"], "FileMissing", "expected a picture '../a.jpg' beside"),
+        (["http://site.example/a.jpg"], "FileMissing", "expected a picture 'http://site.example/a.jpg' beside"),
+        ([""], "PictureMissing", "expected a file for picture 0, found none"),
+    ],
+)
+def test_a_picture_that_is_not_there_fails_the_row(tmp_path, images, error, message):
+    record = talk(images=images)
+    record["messages"][0]["content"] = "<image>q"
+    [row] = read(tmp_path, record)
+    assert row.sample.failure.error == error
+    assert row.sample.failure.message.startswith(message)
+
+
+def test_what_is_no_conversation_is_broken():
+    with pytest.raises(RecordBroken, match="expected a list of messages"):
+        parse_record({"text": "x"})
+    with pytest.raises(RecordBroken, match="found a caption"):
+        parse_record({"beamsift": {"pieces": [{"text": "x", "role": "caption"}]}})

@@ -1,0 +1,105 @@
+"""Conversations as rows: JSONL with pictures by path or in the tar beside it, WebDataset tars, and our own shards.
+
+A row is its turns as pieces (transforms/conversations.py) with the pictures where they are shown; what else the record
+holds is its `meta`. A picture that is not found fails the row: a question about it cannot be answered.
+Left out on purpose: Parquet; addresses of pictures, which are for a downloader to fetch; video files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from configs.schema.caption import ReadRules
+from transforms.conversations import (
+    ConversationBroken,
+    conversation_pieces,
+    parse_conversation,
+    pieces_conversation,
+)
+from transforms.interleaved_documents import (
+    Document,
+    RecordBroken,
+    is_reference,
+    pool_fields,
+    pool_meta,
+    reference,
+)
+from transforms.interleaved_reader import read_records
+from transforms.interleaved_schemas import Schema
+from transforms.interleaved_shards import parse_document
+from transforms.loaded import Loaded
+from transforms.raw_sample import clean_key
+from transforms.reading import Kind, Reader
+from transforms.records import Failure, Sample, Unit, is_shown, pictures
+
+TURNS = frozenset({"messages", "conversations", "images", "image", "videos"})
+"""Fields of a record that its pieces stand for."""
+KINDS: dict[str, Kind] = {".tar": "tar", ".tar.gz": "tar", ".tgz": "tar", ".jsonl": "folder"}
+
+
+def parse_record(record: dict[str, Any]) -> Document:
+    """A conversation as pieces, its pictures still references. Raises RecordBroken."""
+    try:
+        if "beamsift" in record:
+            document = parse_document(record)
+            kept = tuple(p for p in document.pieces if p.drop is None)
+            pieces_conversation(kept)
+            return Document(kept, document.meta)
+        conversation = parse_conversation(record)
+    except ConversationBroken as error:
+        raise RecordBroken(str(error)) from error
+    fields = {name: value for name, value in record.items() if name not in TURNS}
+    return Document(
+        tuple(conversation_pieces(conversation, [reference(name, None) for name in conversation.names])),
+        pool_meta(fields),
+    )
+
+
+SCHEMA = Schema("conversation", parse_record, None, "jsonl")
+
+
+def readers(key_fields: tuple[str, ...]) -> dict[str, Reader]:
+    """By kind of unit. `key_fields` may name a record; the first one that is there does."""
+    read = partial(read_conversations, key_fields=key_fields)
+    return {"tar": read, "folder": read}
+
+
+def read_conversations(
+    path: str, unit: Unit, rules: ReadRules, staging: str, *, key_fields: tuple[str, ...]
+) -> Iterator[Loaded]:
+    """The rows of a unit, positions from 0."""
+    for loaded in read_records(path, unit, rules, staging, schema=SCHEMA):
+        sample = loaded.sample
+        if sample.failure is None:
+            sample = _named(sample, key_fields) if unit.kind == "folder" else sample
+            sample = replace(sample, failure=_missing(sample))
+        yield Loaded(sample, loaded.data, loaded.pixels)
+
+
+def _named(sample: Sample, key_fields: tuple[str, ...]) -> Sample:
+    said = fields_of(sample)
+    found = next((said[name] for name in key_fields if name in said), None)
+    if not isinstance(found, str | int) or isinstance(found, bool):
+        return sample
+    return replace(sample, key=clean_key(str(found)), source_key=str(found))
+
+
+def fields_of(sample: Sample) -> dict[str, Any]:
+    """The record's fields beside its turns."""
+    return pool_fields(json.loads(sample.meta)) if sample.meta else {}
+
+
+def _missing(sample: Sample) -> Failure | None:
+    for number, picture in enumerate(pictures(sample)):
+        if is_reference(picture) and is_shown(picture):
+            place = f"{sample.source}@{sample.part}:{sample.position}"
+            if not picture.url:
+                return Failure("PictureMissing", f"expected a file for picture {number}, found none", place)
+            message = f"expected a picture {picture.url!r} beside the records or in their tar, found none"
+            return Failure("FileMissing", message, place)
+    return None
