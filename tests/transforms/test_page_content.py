@@ -120,12 +120,6 @@ def test_the_title_of_an_article_belongs_to_it_whatever_its_level():
     assert outline(page) == [("heading", "### Rock"), ("paragraph", (PROSE * 4).strip())]
 
 
-def test_a_page_without_head_and_body_is_read():
-    html = f"<!doctype html><title>T</title><nav><a href=a>Home</a></nav><main><p>{PROSE}<img src=a.png></main>"
-    assert outline(read(html)) == [("paragraph", PROSE.strip()), ("picture", "a.png")]
-    assert [removed.reason for removed in read(html).removed] == ["navigation"] and read(html).metadata.title == "T"
-
-
 def test_a_picture_of_a_removed_block_stays_as_a_piece_with_the_reason():
     page = read(f"<nav><a href=/><img src=logo.png></a></nav><p>{PROSE}</p><footer><img src=f.png>x</footer>")
     assert outline(page)[0] == ("removed navigation", "logo.png") and outline(page)[-1] == ("removed footer", "f.png")
