@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.pipelines.whole_runs import ROOT, standing, unfinished
+from tests.pipelines.whole_runs import QUICK, ROOT, standing, unfinished
 from tests.world.raw_shards import write_world
 from tests.world.samples import World
 
 UNITS, PAIRS = 24, 15
 """So many units that two, all that two workers can lose, are less than a tenth of the work."""
-SCORED = ("--set", "output.samples_per_shard=10", "--set", "output.shuffle_run=7")
-SCORED += ("--set", f"relevance.model=local-dir:{ROOT}/tests/world/clip", "--set", "relevance.pretrained=")
-BALANCED = (*SCORED, "--set", "concepts.enabled=true", "--set", "concepts.target=200")
-BALANCED += ("--set", f"concepts.vocabulary={Path(__file__).with_name('vocabulary.tsv')}")
+SMALL = ("--set", "output.samples_per_shard=10", "--set", "output.shuffle_run=7")
+CONCEPTS = ("--set", "concepts.enabled=true", "--set", "concepts.target=200")
+CONCEPTS += ("--set", f"concepts.vocabulary={Path(__file__).with_name('vocabulary.tsv')}")
+SCORED = (*SMALL, "--set", f"relevance.model=local-dir:{ROOT}/tests/world/clip", "--set", "relevance.pretrained=")
+BALANCED = (*SCORED, *CONCEPTS)
+UNSCORED = (*SMALL, *QUICK, *CONCEPTS)
+"""Where the model is not what may fail: each new worker takes seconds to load torch."""
 FOLDERS = (
     "work/scan",
     "work/clip",

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.cli import main
 from tests.faults.mortal_workers import give_order
-from tests.faults.small_units import BALANCED, DEATHS, FOLDERS, TOLD, nothing_done_again
+from tests.faults.small_units import BALANCED, DEATHS, FOLDERS, TOLD, UNSCORED, nothing_done_again
 from tests.flink.cluster import ROOT, flink_options, standalone
 from tests.pipelines.web_pool import FEW, web_arguments, write_web_pool
 from tests.pipelines.whole_runs import arguments, run_apart, run_here, run_killed, shards_of, standing, unfinished
@@ -20,10 +20,19 @@ SECONDS = 240
 
 
 @pytest.fixture(scope="module")
-def local(pool, tmp_path_factory) -> list[dict]:
+def scored(pool, tmp_path_factory) -> list[dict]:
     """Shards of an undisturbed run of one worker in this process."""
-    output = tmp_path_factory.mktemp("local")
-    assert run_here(pool, output, *BALANCED) == 0
+    return made(pool, tmp_path_factory.mktemp("scored"), *BALANCED)
+
+
+@pytest.fixture(scope="module")
+def local(pool, tmp_path_factory) -> list[dict]:
+    """The same without the model."""
+    return made(pool, tmp_path_factory.mktemp("local"), *UNSCORED)
+
+
+def made(pool: list[str], output: Path, *recipe: str) -> list[dict]:
+    assert run_here(pool, output, *recipe) == 0
     return shards_of(output)
 
 
@@ -31,8 +40,8 @@ def local(pool, tmp_path_factory) -> list[dict]:
 def command(pool, distribution, workers):
     """The command line of a run with an output and a parallelism, on a cluster."""
 
-    def build(output: Path, master: str, parallelism: int) -> list[str]:
-        return arguments(pool, output, *BALANCED, *flink_options(distribution, master, workers, parallelism))
+    def build(output: Path, master: str, parallelism: int, recipe: tuple[str, ...] = UNSCORED) -> list[str]:
+        return arguments(pool, output, *recipe, *flink_options(distribution, master, workers, parallelism))
 
     return build
 
@@ -49,8 +58,8 @@ def test_the_embedded_cluster(command, local, tmp_path):
 
 
 @pytest.mark.parametrize("parallelism", [1, 2, 4])
-def test_the_standalone_cluster(command, cluster, local, parallelism, tmp_path):
-    assert run_to_its_end(command(tmp_path, f"localhost:{cluster.rest}", parallelism), tmp_path) == local
+def test_the_standalone_cluster(command, cluster, scored, parallelism, tmp_path):
+    assert run_to_its_end(command(tmp_path, f"localhost:{cluster.rest}", parallelism, BALANCED), tmp_path) == scored
 
 
 def test_web_pages(distribution, cluster, workers, tmp_path):
@@ -61,15 +70,15 @@ def test_web_pages(distribution, cluster, workers, tmp_path):
     assert run_to_its_end(line, tmp_path / "set") == shards_of(tmp_path / "local")
 
 
-def test_a_python_worker_dies_in_scan_in_visit_and_in_write_shards(command, cluster, local, order, tmp_path):
-    line, before = command(tmp_path, f"localhost:{cluster.rest}", 2), {}
+def test_a_python_worker_dies_in_scan_in_visit_and_in_write_shards(command, cluster, scored, order, tmp_path):
+    line, before = command(tmp_path, f"localhost:{cluster.rest}", 2, BALANCED), {}
     for target, call in DEATHS:
         give_order(order, target, call)
         ended = run_apart(line, seconds=SECONDS)
         assert not order.exists(), f"no worker died in {target}"
         assert told(ended) == TOLD
         before = nothing_done_again(before, tmp_path)
-    assert run_to_its_end(line, tmp_path) == local
+    assert run_to_its_end(line, tmp_path) == scored
     assert before.items() <= standing(tmp_path, *FOLDERS).items()
 
 
