@@ -16,18 +16,15 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from configs.schema.caption import CaptionConfig
 from pipelines.decisions import reasons
-from pipelines.kinds import captions_only
+from pipelines.kinds import Config
 from pipelines.plain_text import number, plain, show_text
 from pipelines.plan_checks import (
     Finding,
-    check_captioner,
     check_disk,
     check_inputs,
     check_memory,
     check_output,
-    check_vocabulary,
     check_weights,
     hours_text,
     memory_text,
@@ -47,16 +44,14 @@ from pipelines.plan_costs import (
     start_seconds,
     wall_seconds,
 )
-from pipelines.plan_trial import Trial, run_trial
-from pipelines.run import Request
+from pipelines.plan_kinds import planning_of
+from pipelines.plan_trial import Trial
+from pipelines.run import Request, making_of
 from pipelines.tables import show
 from transforms.beam.storage import register
-from transforms.reading import limit_units, list_units
 
 STOPS = 2
-UNKNOWN = (
-    "by proportion from the rows tried: copies and shared captions of the whole pool are unknown and lower what is kept"
-)
+UNKNOWN = "by proportion from the rows tried: "
 
 
 def plan(request: Request, samples: int | None = None, parallelism: int | None = None) -> int:
@@ -65,20 +60,20 @@ def plan(request: Request, samples: int | None = None, parallelism: int | None =
     Costs are those of `samples` such samples, the whole pool's where None, on `parallelism` workers.
     """
     register()
-    cfg = captions_only(request.cfg, "plan")
+    cfg, planning, making = request.cfg, planning_of(request.cfg), making_of(request.cfg)
     with TemporaryDirectory(prefix="beamsift-plan-") as staging:
-        units = list_units(list(request.inputs), cfg.read)
+        units = making.list_units(request.inputs, cfg)
         if request.limit is not None:
-            units = limit_units(units, request.limit, cfg.read, staging)
-        scorer, weights = check_weights(cfg.relevance)
-        findings = [*check_inputs(units), *check_vocabulary(cfg.concepts)]
-        findings += [*check_output(request.output, cfg, units), *weights]
-        trial = run_trial(units, cfg, staging, scorer)
+            units = making.limit_units(units, request.limit, cfg, staging)
+        scorer, weights = check_weights(planning.model(cfg))
+        findings = [*check_inputs(units), *planning.before(cfg)]
+        findings += [*check_output(request.output, (cfg, planning.reads(cfg)), units), *weights]
+        trial = planning.try_rows(units, cfg, staging, scorer)
     local = worker_count(request.beam_arguments)
     pool = forecast(trial, pool_workload(trial, units, cfg, request.limit), cfg, local)
     load = pool.load if samples is None else resized(pool.load, samples, cfg)
     asked = forecast(trial, load, cfg, parallelism or local)
-    findings += check_captioner(cfg, pool.load.kept)
+    findings += planning.after(cfg, pool.load.kept)
     findings += [*check_disk(request.output, pool.costs), *check_memory(pool.memory, local)]
     print_plan(request, findings, trial, (pool, asked))
     return STOPS if any(finding.stops for finding in findings) else 0
@@ -92,7 +87,7 @@ class Forecast(NamedTuple):
     workers: int
 
 
-def forecast(trial: Trial, load: Workload, cfg: CaptionConfig, workers: int) -> Forecast:
+def forecast(trial: Trial, load: Workload, cfg: Config, workers: int) -> Forecast:
     return Forecast(load, stage_costs(trial, load), memory_parts(trial, load, cfg, peak_memory()), workers)
 
 
@@ -112,27 +107,24 @@ def print_plan(request: Request, findings: Sequence[Finding], trial: Trial, told
         table.add_row(Text(finding.name), text)
     show(table)
     show(cost_table(asked))
-    show_text(f"{asked.load.shards:,} shards; {memory_text(asked.memory)} for each of {asked.workers:,}; {UNKNOWN}")
+    unknown = f"{UNKNOWN}{planning_of(request.cfg).unknown}"
+    show_text(f"{asked.load.shards:,} shards; {memory_text(asked.memory)} for each of {asked.workers:,}; {unknown}")
     show(funnel(trial))
     stops = [finding.name for finding in findings if finding.stops]
     show_text(f"a run would stop: {', '.join(stops)}" if stops else "a run can start")
 
 
 def run_findings(request: Request) -> Iterator[Finding]:
-    cfg = captions_only(request.cfg, "plan")
-    steps = ["scan", "unique keys", "shared captions", "picture and caption rules", "duplicates"]
-    steps += ["relevance"] if cfg.relevance.enabled else []
-    steps += ["concepts"] if cfg.concepts.enabled else []
-    steps += ["recaption"] if cfg.recaption.enabled else []
     runner = PipelineOptions(list(request.beam_arguments)).view_as(StandardOptions).runner
     workers = worker_count(request.beam_arguments)
     mode = "in this process" if workers == 1 else f"{workers} processes"
-    yield Finding("steps", " → ".join([*steps, "ledger", "shards"]))
+    yield Finding("steps", " → ".join(planning_of(request.cfg).steps(request.cfg)))
     yield Finding("runner", runner or f"Beam in-process, {mode}")
 
 
 def trial_findings(trial: Trial, guess: Forecast) -> Iterator[Finding]:
-    rows, model, load = len(trial.samples), trial.stages.model, guess.load
+    rows, load, visits = len(trial.samples), guess.load, dict(trial.stages.visits)
+    model = visits.get(trial.stages.model_name, trial.stages.model)
     scored = f", {model.cpu:.2f} s of it the model" if model.rows else ""
     speed = rows / trial.seconds if trial.seconds else 0.0
     text = f"{rows} rows of {len(trial.extents)} units in {trial.seconds:.2f} CPU s{scored}: {speed:,.0f} samples/s"

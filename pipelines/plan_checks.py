@@ -13,20 +13,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from classifiers.clip import ClipScorer
 from classifiers.errors import ModelError
 from configs.schema.caption import CaptionConfig, ConceptRules, RelevanceRules
 from pipelines.caption import captioner_of
 from pipelines.finish import read_manifest
+from pipelines.kinds import Config
 from pipelines.plan_costs import StageCost
 from pipelines.run import make_site, run_fingerprint
 from recaption.captioner import CaptionerDown
 from recaption.openai_server import ServerCaptioner
 from transforms.beam.scan import scan_fingerprint
 from transforms.beam.verbs import Site
-from transforms.caption_pairs import scan_reads
 from transforms.fingerprints import chance
 from transforms.records import Unit
 from transforms.rows import sidecar_uri
@@ -71,8 +71,9 @@ def _unreadable(uri: str, size: int) -> str | None:
     return None
 
 
-def check_output(output: str, cfg: CaptionConfig, units: Sequence[Unit]) -> Iterator[Finding]:
-    """Free, resumable, finished by this recipe, or another's."""
+def check_output(output: str, of: tuple[Config, Any], units: Sequence[Unit]) -> Iterator[Finding]:
+    """Free, resumable, finished by this recipe, or another's. `of` is the config, and what of it a scan is known by."""
+    cfg, reads = of
     site = make_site(output, cfg)
     try:
         finished = read_manifest(output)
@@ -80,7 +81,7 @@ def check_output(output: str, cfg: CaptionConfig, units: Sequence[Unit]) -> Iter
         yield Finding("output", f"{output}: {error}", stops=True)
         return
     if finished is None:
-        taken = count_scanned(site, cfg, units)
+        taken = count_scanned(site, reads, units)
         text = f"resumes: {taken:,} of {len(units):,} units are scanned already" if taken else "nothing of this run yet"
         yield Finding("output", f"{output}: {text}")
     elif finished.fingerprint == run_fingerprint(site, list(units), cfg):
@@ -89,18 +90,18 @@ def check_output(output: str, cfg: CaptionConfig, units: Sequence[Unit]) -> Iter
         yield Finding("output", f"{output}: holds a finished run of another recipe, input or code", stops=True)
 
 
-def count_scanned(site: Site, cfg: CaptionConfig, units: Sequence[Unit]) -> int:
+def count_scanned(site: Site, reads: Any, units: Sequence[Unit]) -> int:
     """Units whose scan a run would take over."""
-    reads, storage = scan_reads(cfg), storage_for(site.output)
+    storage = storage_for(site.output)
     made_by = (scan_fingerprint(site, reads, unit) for unit in units)
     uris = (sidecar_uri(site.output, "scan", unit) for unit in units)
     return sum(read_totals(storage, uri, mark) is not None for uri, mark in zip(uris, made_by, strict=True))
 
 
-def check_weights(rules: RelevanceRules) -> tuple[ClipScorer | None, list[Finding]]:
-    """The loaded scorer, and how long that took; None where relevance is off or the weights are not there."""
-    if not rules.enabled:
-        return None, [Finding("weights", "none: relevance is off")]
+def check_weights(rules: RelevanceRules | None) -> tuple[ClipScorer | None, list[Finding]]:
+    """The loaded scorer, and how long that took; None where no model is asked or the weights are not there."""
+    if rules is None:
+        return None, [Finding("weights", "none: no model is asked")]
     name = f"{rules.model} {rules.pretrained}".strip()
     scorer, started = ClipScorer(rules), time.perf_counter()
     try:

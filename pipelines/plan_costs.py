@@ -8,14 +8,14 @@ beyond an element's price, and duplicates and boilerplate that only the whole po
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from configs.schema.caption import CaptionConfig
+from pipelines.kinds import Config
 from pipelines.plan_trial import Trial, pool_rows
 from transforms.beam.write_ledger import ROWS_PER_GROUP
 from transforms.matching import bucket_count
-from transforms.records import Sample, Unit, encode_sample, pictures, texts
+from transforms.records import Picture, Sample, Unit, encode_sample, is_shown, pictures, texts
 
 START_SECONDS = 4.0
 """CPU of a command beside its rows: imports, graph, report, data card (tests/benchmarks/RESULTS.md, b)."""
@@ -59,7 +59,7 @@ class StageCost(NamedTuple):
         return math.ceil(self.tasks / workers) * max(self.cpu, self.held) / max(self.tasks, 1)
 
 
-def pool_workload(trial: Trial, units: Sequence[Unit], cfg: CaptionConfig, limit: int | None) -> Workload:
+def pool_workload(trial: Trial, units: Sequence[Unit], cfg: Config, limit: int | None) -> Workload:
     """The pool by proportion; an order of magnitude where the first rows of its units are not like the rest."""
     rows = sum(pool_rows(units, trial.extents))
     inputs = sum({unit.uri: unit.size for unit in units}.values())
@@ -67,7 +67,7 @@ def pool_workload(trial: Trial, units: Sequence[Unit], cfg: CaptionConfig, limit
     return whole if limit is None or rows <= limit else resized(whole, limit, cfg)
 
 
-def resized(pool: Workload, rows: int, cfg: CaptionConfig) -> Workload:
+def resized(pool: Workload, rows: int, cfg: Config) -> Workload:
     """As many samples of the same kind, in units of the same size."""
     factor = rows / max(pool.rows, 1)
     kept = round(pool.kept * factor)
@@ -75,7 +75,7 @@ def resized(pool: Workload, rows: int, cfg: CaptionConfig) -> Workload:
     return Workload(rows, units, round(pool.inputs * factor), kept, -(-kept // cfg.output.samples_per_shard))
 
 
-def _workload(trial: Trial, cfg: CaptionConfig, rows: int, units: int, inputs: int) -> Workload:
+def _workload(trial: Trial, cfg: Config, rows: int, units: int, inputs: int) -> Workload:
     kept = round(rows * sum(sample.alive for sample in trial.samples) / max(len(trial.samples), 1))
     return Workload(rows, units, inputs, kept, -(-kept // cfg.output.samples_per_shard))
 
@@ -86,7 +86,8 @@ def stage_costs(trial: Trial, load: Workload) -> list[StageCost]:
     scanned = stages.scan_bytes.at(rows, units)
     asked = rows * stages.model.rows / max(len(trial.samples), 1)
     scores = asked * stages.model.size / max(stages.model.rows, 1)
-    picture = _mean(_picture_bytes(sample) for sample in trial.samples if sample.alive)
+    picture = _mean(_picture_bytes(sample, is_shown) for sample in trial.samples if sample.alive)
+    visited = sum(one.size / max(one.rows, 1) for _, one in stages.visits) * rows
     found = [
         StageCost("scan", units, stages.scan.at(rows, units), read=load.inputs, written=scanned),
         _match_cost(trial, load, scanned),
@@ -94,7 +95,7 @@ def stage_costs(trial: Trial, load: Workload) -> list[StageCost]:
             "settle",
             units,
             stages.settle.at(rows, units),
-            read=scanned + scores,
+            read=scanned + scores + visited,
             written=stages.settle_bytes.at(rows, units),
         ),
         _write_cost(trial, load, picture),
@@ -106,7 +107,20 @@ def stage_costs(trial: Trial, load: Workload) -> list[StageCost]:
         found.insert(2, StageCost("clip", units, asked * each.cpu / each.rows, held, reads, scores))
     if stages.concepts.rows:
         found.insert(len(found) - 2, _concepts_cost(trial, load, scanned + scores))
+    if stages.visits:
+        found[2:2] = _visit_costs(trial, load, scanned)
     return found
+
+
+def _visit_costs(trial: Trial, load: Workload, scanned: float) -> Iterator[StageCost]:
+    """Stages that open pictures again, each of whose sidecars the next ones read as well."""
+    looked = _mean(_picture_bytes(sample) for sample in trial.samples)
+    for name, one in trial.stages.visits:
+        share = load.rows / max(one.rows, 1)
+        held = share * one.wall if trial.stages.accelerated and name == trial.stages.model_name else 0.0
+        read = scanned + load.rows * looked
+        yield StageCost(name, load.units, share * one.cpu, held, read=read, written=share * one.size)
+        scanned += share * one.size
 
 
 def _concepts_cost(trial: Trial, load: Workload, read: float) -> StageCost:
@@ -126,7 +140,7 @@ def _match_cost(trial: Trial, load: Workload, scanned: float) -> StageCost:
     shuffled = packing.row_bytes * load.rows + packing.element_bytes * elements + answers
     shuffled += 3 * packing.ref_bytes * load.units
     cpu = trial.stages.match.at(load.rows, load.units) + ELEMENT_SECONDS * elements
-    return StageCost("match", load.units, cpu, read=3 * scanned, shuffled=shuffled)
+    return StageCost("match", load.units, cpu, read=trial.stages.matches * scanned, shuffled=shuffled)
 
 
 def _write_cost(trial: Trial, load: Workload, picture: float) -> StageCost:
@@ -142,8 +156,8 @@ def _write_cost(trial: Trial, load: Workload, picture: float) -> StageCost:
     )
 
 
-def _picture_bytes(sample: Sample) -> int:
-    return sum(int(picture.measures.get("bytes", 0)) for picture in pictures(sample))
+def _picture_bytes(sample: Sample, of: Callable[[Picture], bool] = bool) -> int:
+    return sum(int(picture.measures.get("bytes", 0)) for picture in pictures(sample) if of(picture))
 
 
 def _was_scored(sample: Sample) -> bool:
@@ -155,12 +169,12 @@ def _mean(values: Iterable[float]) -> float:
     return sum(listed) / max(len(listed), 1)
 
 
-def memory_parts(trial: Trial, load: Workload, cfg: CaptionConfig, peak: int) -> dict[str, int]:
+def memory_parts(trial: Trial, load: Workload, cfg: Config, peak: int) -> dict[str, int]:
     """A worker's memory: what the trial's process reached, and the largest of three that come one at a time."""
     row = _mean(len(encode_sample(sample)) for sample in trial.samples)
     later = {
         "a bucket": BUCKET_ROW_BYTES * load.rows / bucket_count(load.units),
-        "a ledger's row group": GROUP_ROW_BYTES * min(ROWS_PER_GROUP, load.rows / max(load.units, 1)),
+        "a ledger's row group": max(GROUP_ROW_BYTES, 3 * row) * min(ROWS_PER_GROUP, load.rows / max(load.units, 1)),
         "a shard's rows": row * min(cfg.output.samples_per_shard, load.kept),
     }
     largest = max(later, key=lambda name: later[name])

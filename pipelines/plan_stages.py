@@ -17,7 +17,7 @@ import msgspec
 from classifiers.clip import ClipScorer
 from configs.schema.caption import CaptionConfig
 from pipelines.caption import score_relevance
-from pipelines.caption_rules import MEASURES
+from pipelines.kinds import KINDS, Kind
 from transforms.beam.count_concepts import (
     CONCEPTS,
     MATCHES,
@@ -55,6 +55,8 @@ from transforms.rows import Check, Fold, Join, RowsRef, rows_of, sidecar_uri, wi
 from transforms.shared_captions import SharedCaptions
 from transforms.sidecars import create_sidecar
 from transforms.storage import storage_for
+from transforms.text_duplicates import TextDuplicates, spread_bands
+from transforms.text_duplicates import collapse_rows as collapse_texts
 from transforms.unique_keys import UniqueKeys
 
 BUCKETS = 64
@@ -156,28 +158,50 @@ def match(rows: Rows, matcher: Matcher) -> Rows:
     return Rows(rows.site, ref, (*rows.fold, Join(matcher.name, matcher.apply)))
 
 
+class Asked(NamedTuple):
+    """A question to the pool, put to some rows."""
+
+    matcher: Matcher
+    samples: list[Sample]
+    answers: int = 0
+    """Bytes of all that the rows are told."""
+    beside: int = 0
+    """Bytes that meet the rows in their buckets and are of no row."""
+
+
 def weigh_packing(rows: Rows, cfg: CaptionConfig) -> Packing:
     """Of all questions together: `rows` must have gone through them."""
-    one, many, elements, streams = 0, 0, 0, 0
     samples = rows.samples()
-    for matcher in matchers(cfg):
+    asked = [Asked(matcher, samples) for matcher in matchers(cfg)]
+    answers = sum(map(len, rows.ref.joins.values()))
+    return weigh_matches([asked[0]._replace(answers=answers), *asked[1:]], rows.ref)
+
+
+def weigh_matches(asked: Sequence[Asked], ref: RowsRef) -> Packing:
+    """What the questions send; all are put to equally many rows. `ref` is one as it travels."""
+    one, many, elements, streams = 0, 0, 0, 0
+    for matcher, samples, _, beside in asked:
         for buckets in (1, BUCKETS):
             packed = pack_unit(0, samples, matcher, buckets)
             parts = [*packed.rows, *packed.witnesses]
             counts = [counted for _, batch in packed.witnesses for counted in count_witnesses([batch], 1)]
-            size = sum(len(data) for _, data in [*parts, *counts]) + len(packed.followers)
+            size = sum(len(data) for _, data in [*parts, *counts]) + len(packed.followers) + beside
             size += _band_bytes(packed.rows, matcher)
             one, many = (one + size, many) if buckets == 1 else (one, many + size)
             elements += len(parts) if buckets > 1 else -len(parts)
         streams += 2 if matcher.counts_witnesses else 1
     each = (many - one) / max(elements, 1)
-    count, bare = max(len(samples), 1), len(msgspec.msgpack.encode(msgspec.structs.replace(rows.ref, joins={})))
-    answers = sum(map(len, rows.ref.joins.values())) / count
+    count, bare = max(len(asked[0].samples), 1), len(msgspec.msgpack.encode(msgspec.structs.replace(ref, joins={})))
+    answers = sum(question.answers for question in asked) / count
     return Packing((one - each * streams) / count, each, streams, bare, answers)
 
 
 def _band_bytes(packed: Sequence[tuple[int, bytes]], matcher: Matcher) -> int:
-    """What near hashes send once more: the packed rows, and each hash and look to each band of a pool of many units."""
+    """What near hashes and texts send once more: the packed rows, and each to each of its bands, as in a pool of many
+    units."""
+    if isinstance(matcher, TextDuplicates):
+        signatures = collapse_texts([batch for _, batch in packed], matcher)
+        return sum(len(data) for _, data in [*packed, *spread_bands(signatures, matcher.rules, 1)])
     if not isinstance(matcher, NearDuplicates):
         return 0
     hashes = collapse_rows([batch for _, batch in packed], matcher)
@@ -225,9 +249,9 @@ def uses_accelerator(scorer: ClipScorer) -> bool:
     return not scorer.fingerprint().rpartition(":")[2].startswith("cpu/")
 
 
-def settle(rows: Rows) -> tuple[Tally, Cost]:
+def settle(rows: Rows, kind: Kind = KINDS["caption"]) -> tuple[Tally, Cost]:
     """What became of the rows; the cost counts all of them, its size the ledger and the kept rows."""
-    unit = SettleUnit(MEASURES, rows.site, rows.fold)
+    unit = SettleUnit(kind.report.measures, rows.site, rows.fold, (kind.tally, kind.is_document))
     encoded, cost = timed(lambda: next(iter(unit.process(rows.ref))), 0)
     tally = msgspec.json.decode(encoded, type=Tally)
     storage, ledger = storage_for(rows.site.output), ledger_uri(rows.site.output, rows.ref.unit.index)

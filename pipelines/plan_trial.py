@@ -33,6 +33,7 @@ from transforms.beam.scan import ScanUnit
 from transforms.beam.verbs import Site
 from transforms.caption_pairs import scan_reads, scan_steps
 from transforms.fingerprints import chance
+from transforms.reading import ARCHIVES
 from transforms.records import Sample, Span, Unit, decode_sample, pictures
 from transforms.sidecars import read_records
 from transforms.storage import storage_for
@@ -69,6 +70,11 @@ class Stages(NamedTuple):
     """Bytes of the counts that a unit of the rows in `concepts` sends."""
     accelerated: bool = False
     """Whether the model ran on an accelerator."""
+    model_name: str = "clip"
+    visits: tuple[tuple[str, Cost], ...] = ()
+    """Stages of documents that open pictures again, in their order."""
+    matches: int = 3
+    """Questions to the pool, each of which reads the rows."""
 
 
 class Trial(NamedTuple):
@@ -199,4 +205,4 @@ def _end(sample: Sample) -> int:
 
 def unit_size(unit: Unit) -> float:
     """What `Extent.size` counts of the whole unit."""
-    return float(unit.size if unit.kind == "tar" else unit.end - unit.start)
+    return float(unit.size if unit.kind in ("tar", *ARCHIVES.values()) else unit.end - unit.start) or 1.0

@@ -131,20 +131,25 @@ def run_fingerprint(site: Site, units: list[Unit], cfg: Config) -> str:
 
 
 def run_pipeline(units: list[Unit], request: Request, site: Site) -> Outcome:
-    options = PipelineOptions(list(request.beam_arguments))
-    outcome = join(site.output, "work", "outcome.json")
     stages = dict.fromkeys(making_of(request.cfg).stages(request.cfg), len(units))
-    worker_log = join(staging_folder(site.output), "workers.log")
-    Path(worker_log).parent.mkdir(parents=True, exist_ok=True)
     try:
-        with Progress(site.output, stages), pipeline_for(options, worker_log) as pipeline:
-            build_run(pipeline, units, request.cfg, site) | "Outcome" >> beam.Map(_write_outcome, uri=outcome)
+        with Progress(site.output, stages):
+            return run_graph(units, request.cfg, site, request.beam_arguments)
     except Exception as error:
         if was_interrupted(error):
             raise KeyboardInterrupt from error
         if stopped := explain_stop(error):
             raise stopped from error
         raise
+
+
+def run_graph(units: list[Unit], cfg: Config, site: Site, beam_arguments: Sequence[str] = ()) -> Outcome:
+    """The pipeline alone: no progress, no manifest, and errors as the runner has them."""
+    options, outcome = PipelineOptions(list(beam_arguments)), join(site.output, "work", "outcome.json")
+    worker_log = join(staging_folder(site.output), "workers.log")
+    Path(worker_log).parent.mkdir(parents=True, exist_ok=True)
+    with pipeline_for(options, worker_log) as pipeline:
+        build_run(pipeline, units, cfg, site) | "Outcome" >> beam.Map(_write_outcome, uri=outcome)
     with storage_for(outcome).open(outcome) as file:
         return msgspec.json.decode(file.read(), type=Outcome)
 

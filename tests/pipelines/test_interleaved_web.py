@@ -238,10 +238,9 @@ def test_lists_of_the_user_are_asked(pool, tmp_path):
     assert sum(one.measures.get("unsafe_words", 0) for one in found.values()) > 0
 
 
-def test_plan_and_against_say_that_they_know_captions_only(pool, finished, tmp_path, capsys):
-    assert main(["plan", *line(pool, tmp_path)[1:]]) == 2
+def test_against_says_that_it_knows_captions_only(pool, finished, tmp_path, capsys):
     assert main(line(pool, tmp_path, "--against", str(finished))) == 2
-    assert capsys.readouterr().err.count("expected the pipeline caption, found interleaved_web") == 2
+    assert "expected the pipeline caption, found interleaved_web" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
