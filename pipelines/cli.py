@@ -89,7 +89,7 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, help="folder or URI of the data set")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="overrides the config")
     parser.add_argument(
-        "--against", nargs="+", default=[], metavar="OUT", help="finished runs whose pictures are known"
+        "--against", nargs="+", default=[], metavar="OUT", help="finished runs whose pictures, or documents, are known"
     )
     parser.add_argument("--limit", type=_positive, help="only the first N samples of the pool")
     parser.epilog = "Any other option goes to Beam: --direct_num_workers=2, --runner=FlinkRunner, …"
@@ -180,12 +180,11 @@ def _positive(text: str) -> int:
 
 
 def run_config(args: argparse.Namespace) -> Config:
-    from pipelines.kinds import captions_only, kind_named
+    from pipelines.kinds import kind_named
 
     cfg = load_config(args.config or CONFIGS / f"{args.pipeline}.yaml", kind_named(args.pipeline).config, args.set)
     if not args.against:
         return cfg
-    cfg = captions_only(cfg, "--against")
     return cfg.model_copy(update={"against": cfg.against.model_copy(update={"runs": tuple(args.against)})})
 
 

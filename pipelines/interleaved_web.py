@@ -22,8 +22,11 @@ from classifiers.clip import ClipScorer
 from classifiers.errors import ModelError
 from configs.schema.strict import ConfigError
 from configs.schema.web import WebConfig, relevance_rules
+from pipelines import against
+from pipelines.against import known_uri
 from transforms.beam.look import Look
 from transforms.beam.match import Match
+from transforms.beam.match_known import DOCUMENTS, MatchKnown
 from transforms.beam.match_texts import MatchTexts
 from transforms.beam.resolve_pictures import ResolvePictures
 from transforms.beam.scan_archives import ScanArchives
@@ -40,6 +43,7 @@ from transforms.web_documents import (
     mark_document,
     mark_found,
     mark_near_text,
+    mark_new,
     mark_single,
     mark_sound,
     mark_unique,
@@ -66,6 +70,10 @@ def build(units: PCollection, cfg: WebConfig, site: Site, buckets: int) -> Rows:
         rows = rows | "Passages" >> score_passages(cfg)
         rows = rows | "KeepNearText" >> Keep(partial(mark_near_text, cfg=cfg))
     rows = rows | "KeepDocuments" >> Keep(partial(mark_document, cfg=cfg))
+    if cfg.against.runs:
+        known = known_uri(site.output, cfg.against.runs, cfg.duplicates)
+        rows = rows | "Known" >> MatchKnown(known, cfg.against.runs, cfg, DOCUMENTS)
+        rows = rows | "KeepNew" >> Keep(partial(mark_new, cfg=cfg))
     if cfg.duplicates.enabled:
         rows = rows | "Texts" >> MatchTexts(TextDuplicates(cfg.duplicates), buckets)
         rows = rows | "KeepUnique" >> Keep(partial(mark_unique, cfg=cfg))
@@ -86,9 +94,10 @@ def passage_scorer(cfg: WebConfig) -> ClipScorer:
 
 
 def run_fingerprints(cfg: WebConfig) -> list[str]:
-    """What a finished output is known by beside code, config and inputs: the user's lists, and weights where a model
-    runs. Raises ConfigError, ModelError."""
-    return [*lists_fingerprints(cfg), passage_scorer(cfg).fingerprint() if cfg.passages.enabled else ""]
+    """What a finished output is known by beside code, config and inputs: the user's lists, weights where a model runs,
+    finished runs. Raises ConfigError, ModelError, NotFinished."""
+    scorer = passage_scorer(cfg).fingerprint() if cfg.passages.enabled else ""
+    return [*lists_fingerprints(cfg), scorer, *against.run_fingerprints(cfg.against.runs)]
 
 
 def lists_fingerprints(cfg: WebConfig) -> list[str]:

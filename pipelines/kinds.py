@@ -89,6 +89,7 @@ def _web_specials(cfg: WebConfig) -> dict[str, bool]:
         "document_few_pictures": cfg.album.enabled and cfg.album.max_words_per_picture > 0,
         "document_unsafe_words": bool(cfg.safety.words),
         "document_unsafe_share": bool(cfg.safety.words),
+        "document_known": bool(cfg.against.runs),
     }
 
 

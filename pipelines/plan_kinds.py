@@ -45,7 +45,8 @@ def _caption_steps(cfg: CaptionConfig) -> list[str]:
 
 def _web_steps(cfg: WebConfig) -> list[str]:
     steps = ["scan", "unique keys", "pictures by address", "look", "shared pictures", "picture rules"]
-    steps += ["passages"] * cfg.passages.enabled + ["document rules"] + ["texts"] * cfg.duplicates.enabled
+    steps += ["passages"] * cfg.passages.enabled + ["document rules"] + ["known documents"] * bool(cfg.against.runs)
+    steps += ["texts"] * cfg.duplicates.enabled
     return [*steps, "ledger", "shards"]
 
 

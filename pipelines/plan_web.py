@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from classifiers.clip import ClipScorer
 from configs.schema.web import WebConfig
+from pipelines.against import write_known
 from pipelines.kinds import KINDS
 from pipelines.ledger import samples_by_unit
 from pipelines.makings import MAKINGS
@@ -52,6 +53,8 @@ def run_web_trial(units: Sequence[Unit], cfg: WebConfig, staging: str, scorer: C
     cut = [replace(_cut(unit, len(chosen), staging), index=index) for index, unit in enumerate(chosen)]
     measure_text("Language models and dictionaries load once a process, whatever it reads.", cfg.text)
     started = time.process_time()
+    if cfg.against.runs:
+        write_known(site.output, cfg)
     outcome = run_graph(cut, cfg, site)
     spent = time.process_time() - started
     rows = _without_ends(_rows(site), chosen, cut)

@@ -92,11 +92,10 @@ def _make(units: list[Unit], request: Request, site: Site, made_by: str) -> Mani
         making_of(request.cfg).check_models(request.cfg)
     storage = storage_for(request.output)
     storage.write(join(request.output, "work", "config.json"), request.cfg.model_dump_json(indent=1).encode())
-    cfg, balanced = request.cfg, False
-    if isinstance(cfg, CaptionConfig):
-        balanced = cfg.concepts.enabled
-        if cfg.against.runs:
-            write_known(request.output, cfg.against.runs)
+    cfg = request.cfg
+    balanced = isinstance(cfg, CaptionConfig) and cfg.concepts.enabled
+    if cfg.against.runs:
+        write_known(request.output, cfg)
     outcome = run_pipeline(units, request, site)
     concepts = describe_concepts(request.output) if balanced else {}
     manifest = msgspec.structs.replace(make_manifest(outcome, units, cfg, made_by), concepts=concepts)

@@ -34,6 +34,10 @@ MEASURES: dict[str, Measure] = {
     "unsafe_found": Measure("string", "words", "The most frequent of them"),
     "pictures_kept": Measure("int64", "pictures", "Pictures of the content that no rule turned away"),
     "words_per_picture": Measure("double", "words", "Words over pictures that stay"),
+    "known_run": Measure("string", "URI", "Finished run that keeps this document already"),
+    "known_as": Measure("string", "key", "Key of the document in that run"),
+    "known_by": Measure("string", "address or text", "What is the same, or nearly"),
+    "known_similarity": Measure("double", "share", "Estimated share of runs of words in common with it; 1 by address"),
     "text_copies": Measure("int64", "documents", "Documents around the one of nearly this text that stays"),
     "text_duplicate_of": Measure("string", "key", "Key of the document of nearly the same text that was kept"),
     "text_similarity": Measure("double", "share", "Estimated share of runs of words in common with the kept one"),
@@ -87,6 +91,7 @@ RULES = [
         "max",
         "Much text for its pictures",
     ),
+    RuleSpec("document_known", "known_similarity", "Document", "", "max", "A finished run keeps this document already"),
     RuleSpec(
         "document_duplicate",
         "text_similarity",

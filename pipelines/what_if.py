@@ -16,6 +16,7 @@ from rich.text import Text
 
 from configs.schema.caption import CaptionConfig
 from configs.schema.strict import ConfigError, apply_override, parse_config
+from configs.schema.web import WebConfig
 from pipelines.decisions import check_reproduced, load_measured, reasons
 from pipelines.finish import finished_manifest
 from pipelines.kinds import Config, Kind, kind_of
@@ -110,6 +111,8 @@ def _needs_pictures(key: str, cfg: Config) -> bool:
     kind = kind_of(cfg)
     if name in kind.look_keys.get(section, ()):
         return True
+    if isinstance(cfg, WebConfig):
+        return bool(cfg.against.runs) and section == "duplicates" and name != "keep"  # known by these
     return isinstance(cfg, CaptionConfig) and _moves_measures(section, name, cfg)
 
 

@@ -93,12 +93,16 @@ class TextDuplicates:
     def candidates(self, sample: Sample) -> Iterable[Candidate]:
         if not sample.alive:
             return []
-        seen = signature(self.shingles(sample), self.size)
+        seen = self.signature(sample)
         return [Candidate(digest(seen), (self.weight(sample), sample.key, seen))] if seen else []
 
     def shingles(self, sample: Sample) -> Wide:
         """Of the text that is compared."""
         return shingle_hashes(document_text(sample), self.rules.words, self.rules.characters)
+
+    def signature(self, sample: Sample) -> bytes:
+        """Of all texts; empty for a document without any."""
+        return signature(self.shingles(sample), self.size)
 
     def better(self, one: Sequence[Any], other: Sequence[Any]) -> Sequence[Any]:
         """A star speaks for all rows of a signature; else the heavier row, then the smaller key."""
@@ -156,8 +160,7 @@ def spread_bands(signatures: Signatures, rules: SimilarityRules, buckets: int) -
     values = read_signatures(signatures.values, rules.bands * rules.rows)
     numbers = np.frombuffer(b"".join(_digests(signatures.values, values.shape[1])), np.uint64).reshape(-1, 2)
     parts: dict[int, list[tuple[Any, Any]]] = defaultdict(list)
-    for band in range(rules.bands):
-        hashes = _hash_band(values[:, band * rules.rows : (band + 1) * rules.rows], band)
+    for hashes in hash_bands(values, rules).T:
         targets = hashes % np.uint64(buckets)
         for target in np.unique(targets).tolist():
             here = targets == target
@@ -283,12 +286,16 @@ def _digests(values: bytes, size: int) -> list[bytes]:
     return [digest(values[at : at + width]) for at in range(0, len(values), width)]
 
 
-def _hash_band(values: Values, band: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    hashes = np.full(len(values), band + 1, np.uint64)
-    for column in values.T:
-        hashes = (hashes ^ column.astype(np.uint64)) * _FACTOR
-        hashes ^= hashes >> np.uint64(29)
-    return hashes
+def hash_bands(values: Values, rules: TextDuplicateRules) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """(n, bands) of (n, size) signatures; the same values in another band have another hash."""
+    found = np.empty((len(values), rules.bands), np.uint64)
+    for band in range(rules.bands):
+        hashes = np.full(len(values), band + 1, np.uint64)
+        for column in values[:, band * rules.rows : (band + 1) * rules.rows].T:
+            hashes = (hashes ^ column.astype(np.uint64)) * _FACTOR
+            hashes ^= hashes >> np.uint64(29)
+        found[:, band] = hashes
+    return found
 
 
 def _pack_stars(answers: list[tuple[bytes, list[Any]]]) -> bytes:

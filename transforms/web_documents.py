@@ -18,6 +18,7 @@ from configs.schema.web import MODEL_KEYS, WebConfig, decoding_rules, image_rule
 from transforms.adverts import check_advert
 from transforms.fates import forget_fate, mark_pictures, mark_sample
 from transforms.image_quality import check_image
+from transforms.known_documents import check_known_document
 from transforms.matching import match_in_memory
 from transforms.passages import is_unscored
 from transforms.picture_passages import check_passage
@@ -41,6 +42,7 @@ LOOK_KEYS = {
     "codes": frozenset({"enabled", "max_pixels"}),
     "picture": frozenset({"decoration_words", "tracker_words"}),
     "passages": frozenset({"enabled", "window", "one_picture", *MODEL_KEYS}),
+    "against": frozenset({"runs"}),
     "adverts": frozenset({"lists", "advert_words", "banner_words", "size_tolerance"}),
 }
 """Keys of the config, by section, that what is measured on an opened picture, or by a model, depends on."""
@@ -55,7 +57,7 @@ def scan_reads(cfg: WebConfig) -> dict[str, Any]:
 def look_reads(cfg: WebConfig) -> dict[str, Any]:
     """What of the config the second look at a picture depends on."""
     values = cfg.model_dump()
-    sections = {name: keys for name, keys in LOOK_KEYS.items() if name != "passages"}
+    sections = {name: keys for name, keys in LOOK_KEYS.items() if name not in ("passages", "against")}
     return {section: {key: values[section][key] for key in sorted(keys)} for section, keys in sections.items()}
 
 
@@ -132,12 +134,17 @@ def _check_document(sample: Sample, cfg: WebConfig) -> Drop | None:
     return check_text(sample, cfg.text) or check_safety(sample, cfg.safety) or check_album(sample, cfg.album)
 
 
+def mark_new(sample: Sample, cfg: WebConfig) -> Sample:
+    """Documents that no finished run keeps, after their tables were asked."""
+    return mark_sample(sample, partial(check_known_document, cfg=cfg))
+
+
 def mark_unique(sample: Sample, cfg: WebConfig) -> Sample:
     """One of several documents of nearly the same text, after the pool was asked."""
     return mark_sample(sample, partial(check_text_duplicate, rules=cfg.duplicates))
 
 
-MARKS = (mark_found, mark_sound, mark_single, mark_clean, mark_near_text, mark_document)
+MARKS = (mark_found, mark_sound, mark_single, mark_clean, mark_near_text, mark_document, mark_new)
 """Every decision about a document alone, in order."""
 
 

@@ -18,6 +18,7 @@ from configs.schema.web_rules import (
     AdvertRules,
     AlbumRules,
     CodeRules,
+    KnownDocumentRules,
     PassageRules,
     RepeatedPictureRules,
     SafetyRules,
@@ -96,6 +97,7 @@ class WebConfig(Strict):
     text: WebTextRules = WebTextRules()
     safety: SafetyRules = SafetyRules()
     album: AlbumRules = AlbumRules()
+    against: KnownDocumentRules = KnownDocumentRules()
     duplicates: TextDuplicateRules = TextDuplicateRules()
     output: OutputRules = OutputRules(samples_per_shard=1_000)
 

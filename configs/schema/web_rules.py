@@ -185,6 +185,14 @@ class TextDuplicateRules(SimilarityRules):
     """Which stays: most words, then most pictures, or the other way about; then the smaller key."""
 
 
+class KnownDocumentRules(Strict):
+    """Finished runs whose documents are known."""
+
+    runs: tuple[str, ...] = ()
+    """Outputs of finished runs (`--against OUT …`): a page whose address one of them keeps goes, and, where
+    `duplicates` is on, one whose text is nearly that of a document they keep."""
+
+
 class PassageRules(Strict):
     """Which passage each picture belongs to, by a model's similarity of picture and passage."""
 

@@ -14,8 +14,9 @@ from pipelines.cli import main
 from pipelines.ledger import samples_by_unit
 from pipelines.what_if import override
 from tests.pipelines.damage import forge, problems, read_samples
-from tests.pipelines.web_pool import FEW, SITE, web_arguments, write_web_pool
+from tests.pipelines.web_pool import FEW, SITE, page, text, web_arguments, write_web_pool
 from tests.pipelines.whole_runs import ROOT, unfinished
+from tests.transforms.archives import packed
 from tests.transforms.real_pages import DATA
 from transforms.records import Picture, Sample, Span, Text, pictures
 from transforms.web_documents import decide_again
@@ -238,9 +239,23 @@ def test_lists_of_the_user_are_asked(pool, tmp_path):
     assert sum(one.measures.get("unsafe_words", 0) for one in found.values()) > 0
 
 
-def test_against_says_that_it_knows_captions_only(pool, finished, tmp_path, capsys):
-    assert main(line(pool, tmp_path, "--against", str(finished))) == 2
-    assert "expected the pipeline caption, found interleaved_web" in capsys.readouterr().err
+def test_what_a_finished_run_keeps_is_known_by_address_and_by_text(pool, finished, tmp_path, capsys):
+    again = page("good.html", text(31), '<img src="one.jpg">')
+    copied = page("copied.html", text(3), '<img src="one.jpg">', text(4))
+    fresh = page("fresh.html", text(32), '<img src="one.jpg">')
+    (tmp_path / "new.warc.gz").write_bytes(packed(again, copied, fresh))
+    output = tmp_path / "out"
+    assert main(line([str(tmp_path / "new.warc.gz"), pool[1]], output, "--against", str(finished))) == 0
+    found = {row.sample.key: row.sample for row in samples_by_unit(str(output))}
+    drops = [row(found, name).drop for name in ("good.html", "copied.html", "fresh.html")]
+    assert [(drop.rule, drop.value, drop.detail.replace(str(finished), "OLD")) for drop in drops[:2]] == [
+        ("document_known", 1.0, "address of OLD http___site_example_good_html"),
+        ("document_known", 1.0, "text of OLD http___site_example_moved_html"),
+    ]
+    assert drops[2] is None and problems(output) == {}
+    assert main(["what-if", str(output), "--set", "duplicates.min_similarity=0.9"]) == 2
+    assert "duplicates.min_similarity changes the measuring" in capsys.readouterr().err
+    assert main(line(pool, tmp_path / "other", "--against", str(tmp_path))) == 2
 
 
 @pytest.fixture(scope="module")
