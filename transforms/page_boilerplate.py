@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from transforms.page_names import ADVERT_LABELS, named
+from transforms.page_names import ADVERT_LABELS, MAX_NAME, named
 from transforms.page_tree import SILENT, Tree
 
 _JUDGED = frozenset({
@@ -101,7 +101,7 @@ def _reason(tree: Tree, i: int, in_content: bool) -> str:
             return "hidden"
         reason = _BY_ROLE.get(values.get("role", ""), reason)
         if not reason and tag in _JUDGED and ("class" in values or "id" in values):
-            reason = named(values.get("class", ""), "" if tag in _INLINE else _own_id(tree, i))
+            reason = named(values.get("class", "")[:MAX_NAME], "" if tag in _INLINE else _own_id(tree, i)[:MAX_NAME])
     return reason if reason and _believed(tree, i, reason, in_content) else ""
 
 

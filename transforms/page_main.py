@@ -14,7 +14,7 @@ from itertools import accumulate
 
 from configs.schema.web_page import PageRules
 from transforms.page_boilerplate import Block, find_marked
-from transforms.page_names import content_name, title_name
+from transforms.page_names import MAX_NAME, content_name, title_name
 from transforms.page_tree import Tree
 
 _LINK_BLOCKS = frozenset({
@@ -109,7 +109,7 @@ def _named_rank(values: Mapping[str, str]) -> int:
     """1 for what means content, 2 for names that often do, 4 for none."""
     if values.get("role") == "main":
         return 1
-    return 2 if content_name(values.get("class", ""), values.get("id", "")) else 4
+    return 2 if content_name(values.get("class", "")[:MAX_NAME], values.get("id", "")[:MAX_NAME]) else 4
 
 
 def _unmarked(marked: list[Block], size: int) -> Iterator[int]:

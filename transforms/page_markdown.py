@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from transforms.page_boilerplate import Block
 from transforms.page_formulas import formula_of_math, formula_of_script
-from transforms.page_names import caption_name, figure_box, named
+from transforms.page_names import MAX_NAME, caption_name, figure_box, named
 from transforms.page_pictures import (
     formula_of,
     is_fallback,
@@ -80,7 +80,7 @@ class _Walk:
         if self.tree.pictures[block.end] > self.tree.pictures[block.start]:
             for n in pictures_between(self.tree, block.start, block.end):
                 picture = read_picture(self.tree, n, block.reason)
-                advert = named(" ".join(picture.names), picture.alt) == "advert"
+                advert = named(" ".join(picture.names)[:MAX_NAME], picture.alt[:MAX_NAME]) == "advert"
                 self.out.show(replace(picture, removed="advert") if advert else picture)
         return block.end
 
@@ -101,7 +101,7 @@ class _Walk:
 def _block(walk: _Walk, i: int) -> int:
     values = walk.tree.values[i]
     if values:
-        names = values.get("class", "")
+        names = values.get("class", "")[:MAX_NAME]
         if names and figure_box(names):
             return _figure(walk, i)
         if names and caption_name(names):
@@ -116,7 +116,7 @@ def _block(walk: _Walk, i: int) -> int:
 
 def _span(walk: _Walk, i: int) -> int:
     values = walk.tree.values[i]
-    if values and caption_name(values.get("class", "")):
+    if values and caption_name(values.get("class", "")[:MAX_NAME]):
         return _caption(walk, i)
     return i + 1
 

@@ -7,9 +7,7 @@ without those that content uses as often. Left out on purpose: class names in an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import lru_cache, wraps
-from typing import TypeVar
+from functools import lru_cache
 
 # Words are whole: bounded by the ends, spaces, "-", "_" or a capital of camelCase, which is parted before.
 _WORDS = {
@@ -35,21 +33,8 @@ _CONTENT = re.compile(
     r"(?:^| )(?:main|content|main-content|maincontent|page-content|article|article-(?:body|content|text)|post|"
     r"post-(?:body|content)|entry|entry-content|story|story-body|mw-parser-output|mw-content-text|markdown-body)(?=$| )"
 )
-_MAX_NAME = 300
-
-Answer = TypeVar("Answer")
-
-
-def _remembered(ask: Callable[..., Answer]) -> Callable[..., Answer]:
-    """What is asked often is remembered by the first 300 characters, so that no cache holds a page's megabytes."""
-    remembered = lru_cache(maxsize=8192)(ask)
-
-    @wraps(ask)
-    def asked(*names: str) -> Answer:
-        return remembered(*[name[:_MAX_NAME] for name in names])
-
-    return asked
-
+MAX_NAME = 300
+"""Characters of a class or id that are looked at. Callers cut them, so that no cache holds a page's megabytes."""
 
 ADVERT_LABELS = frozenset({
     "ad", "ads", "advert", "advertisement", "advertising", "sponsored", "promoted", "anzeige", "werbung",
@@ -58,15 +43,15 @@ ADVERT_LABELS = frozenset({
 """What an advert must write beside itself, by law or custom."""
 
 
-@_remembered
+@lru_cache(maxsize=8192)
 def named(names: str, identifier: str) -> str:
-    """The reason that a block's class and id give to remove it, or "". Only their first 300 characters are read."""
+    """The reason that a block's class and id give to remove it; empty where they give none."""
     words = _CAMEL.sub("-", f"{names} {identifier}".replace("\n", " ")).lower()
     found = _NAMED.search(words)
     return found.lastgroup or "" if found else ""
 
 
-@_remembered
+@lru_cache(maxsize=8192)
 def content_name(names: str, identifier: str) -> bool:
     """Whether class or id name the page's content; of compound words only the usual ones."""
     return _CONTENT.search(f"{names} {identifier}".lower()) is not None
@@ -91,13 +76,13 @@ _CAPTION = re.compile(
 )
 
 
-@_remembered
+@lru_cache(maxsize=8192)
 def picture_box(names: str) -> bool:
     """Whether a class says that the block is there for a picture."""
     return _PICTURE_BOX.search(names) is not None
 
 
-@_remembered
+@lru_cache(maxsize=8192)
 def caption_name(names: str) -> bool:
     """Whether a class says that the block is a picture's caption."""
     return _CAPTION.search(names.lower()) is not None
@@ -109,7 +94,7 @@ _FIGURE_BOX = re.compile(
 )
 
 
-@_remembered
+@lru_cache(maxsize=8192)
 def figure_box(names: str) -> bool:
     """Whether a class says that the block is a figure: a picture with its caption and nothing else."""
     return _FIGURE_BOX.search(names.lower()) is not None

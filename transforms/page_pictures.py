@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from transforms.page_formulas import tidy_formula
-from transforms.page_names import picture_box
+from transforms.page_names import MAX_NAME, picture_box
 from transforms.page_text import clean_text, text_parts
 from transforms.page_tree import PICTURES, Tree
 
@@ -117,7 +117,7 @@ def read_background(tree: Tree, i: int, removed: str = "") -> PagePicture | None
     found = [(name, values[name]) for name in values if name in ("data-bg", "data-background", "data-background-image")]
     found += [("style", url.strip()) for url in _BACKGROUND.findall(values.get("style", "")[:_MAX_STYLE])]
     if not found or not (
-        values.get("role") == "img" or values.get("aria-label") or picture_box(values.get("class", ""))
+        values.get("role") == "img" or values.get("aria-label") or picture_box(values.get("class", "")[:MAX_NAME])
     ):
         return None
     picture = read_picture(tree, i, removed)
