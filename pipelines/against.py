@@ -16,7 +16,7 @@ from configs.schema.strict import ConfigError
 from configs.schema.web import WebConfig
 from configs.schema.web_rules import TextDuplicateRules
 from pipelines.finish import finished_manifest
-from transforms.fingerprints import fingerprint
+from transforms.fingerprints import code_fingerprint, fingerprint
 from transforms.known_documents import SCHEMA as DOCUMENTS
 from transforms.known_documents import known_row
 from transforms.known_pictures import SCHEMA
@@ -33,8 +33,8 @@ def run_fingerprints(runs: Sequence[str]) -> list[str]:
 
 
 def known_uri(output: str, runs: Sequence[str], rules: TextDuplicateRules | None = None) -> str:
-    """`rules` are those by which a table of documents was made."""
-    name = [*run_fingerprints(runs), *([rules.model_dump()] if rules else [])]
+    """`rules` are those by which a table of documents was made, from texts and by our code."""
+    name = [*run_fingerprints(runs), *([rules.model_dump(), code_fingerprint()] if rules else [])]
     return join(output, "work", "against", f"known-{fingerprint(name)}.arrow")
 
 

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from classifiers.clip import ClipScorer
 from configs.schema.web import WebConfig
 from pipelines.against import write_known
+from pipelines.interleaved_web import check_installed
 from pipelines.kinds import KINDS
 from pipelines.ledger import samples_by_unit
 from pipelines.makings import MAKINGS
@@ -45,9 +46,10 @@ UNITS, BYTES, ROWS = 10, 32 << 20, 600
 
 
 def run_web_trial(units: Sequence[Unit], cfg: WebConfig, staging: str, scorer: ClipScorer | None) -> Trial:
-    """Without a scorer, because weights are missing, passages are not scored."""
+    """Without a scorer, because weights are missing, passages are not scored. Raises ModelError for a lost package."""
     if scorer is None:
         cfg = cfg.model_copy(update={"passages": cfg.passages.model_copy(update={"enabled": False})})
+    check_installed(cfg)
     site = make_site(f"{staging}/trial", cfg)
     chosen = choose_units([unit for unit in units if unit.limit], cfg.seed)[:UNITS]
     cut = [replace(_cut(unit, len(chosen), staging), index=index) for index, unit in enumerate(chosen)]
