@@ -31,7 +31,7 @@ from transforms.fingerprints import chance
 from transforms.records import Unit
 from transforms.rows import sidecar_uri
 from transforms.sidecars import read_totals
-from transforms.storage import StoreUnavailable, local_path, scheme_of, storage_for
+from transforms.storage import StoreUnavailable, join, local_path, scheme_of, storage_for
 from transforms.vocabulary import read_vocabulary
 
 OPENED = 1000
@@ -52,11 +52,17 @@ def check_inputs(units: Sequence[Unit]) -> Iterator[Finding]:
     files = {unit.uri: unit.size for unit in units}
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(Counter(unit.kind for unit in units).items()))
     yield Finding("inputs", f"{len(files):,} files, {size_text(sum(files.values()))}; {len(units):,} units: {kinds}")
-    opened = sorted(files, key=lambda uri: chance(0, uri, "plan"))[:OPENED]
-    broken = [problem for uri in opened if (problem := _unreadable(uri, files[uri]))]
+    first = {_first_file(unit): unit.size for unit in units}
+    opened = sorted(first, key=lambda uri: chance(0, uri, "plan"))[:OPENED]
+    broken = [problem for uri in opened if (problem := _unreadable(uri, first[uri]))]
     if broken:
         text = f"{len(broken):,} of {len(opened):,} files opened: {'; '.join(broken[:NAMED])}"
         yield Finding("unreadable inputs", text, stops=len(broken) == len(opened))
+
+
+def _first_file(unit: Unit) -> str:
+    """The unit's own file, of a folder of saved pages its first one."""
+    return join(unit.uri, unit.pages[0]) if unit.pages else unit.uri
 
 
 def _unreadable(uri: str, size: int) -> str | None:

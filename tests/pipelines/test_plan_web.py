@@ -21,6 +21,7 @@ from pipelines.plan_web import run_web_trial
 from pipelines.run import Request, run
 from tests.pipelines.test_plan_costs import size_below
 from tests.pipelines.web_pool import WORDS, jpeg, page, picture
+from tests.pipelines.web_sets import save
 from tests.transforms.archives import packed
 from transforms.shards import Manifest
 
@@ -114,13 +115,16 @@ def test_cpu_seconds_are_within_a_quarter_of_the_runs(pool, planned, ran, tmp_pa
 
 
 def test_a_plan_tells_all_and_writes_nothing(pool, tmp_path, capsys):
-    request = Request(CFG, [f"{pool}/*.warc.gz"], str(tmp_path / "out"))
+    (tmp_path / "saved").mkdir()
+    for number in range(3):
+        save(tmp_path / f"saved/{number}.html", number, "")
+    request = Request(CFG, [f"{pool}/*.warc.gz", f"saved:{tmp_path}/saved"], str(tmp_path / "out"))
     assert plan(request, samples=10**9, parallelism=1000) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "scan → unique keys → pictures by address → look" in text and "texts → ledger → shards" in text
-    assert f"tried {ARCHIVES * PAGES} rows of {ARCHIVES} units" in text
+    assert f"tried {ARCHIVES * PAGES + 3} rows of {ARCHIVES + 1} units" in text and "1 pages, 4 warc" in text
     assert "what 1,000,000,000 samples" in text and "document_too_few_words" in text
-    assert "a run can start" in text and list(tmp_path.iterdir()) == []
+    assert "a run can start" in text and list(tmp_path.iterdir()) == [tmp_path / "saved"]
 
 
 def test_what_a_run_left_is_known_again(pool, ran, tmp_path):
