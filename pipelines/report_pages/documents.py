@@ -31,14 +31,29 @@ def document_card(sample: Sample, thumbnails: Thumbnails) -> str:
     said = json.loads(sample.meta) if sample.meta else {}
     outside = sum(_is_outside(piece) for piece in sample.pieces)
     left = len(sample.pieces) - outside - PIECES
-    notes = [f"{count(outside)} pictures outside the content"] if outside else []
+    notes = [f"{_pictures(outside)} outside the content"] if outside else []
     notes += [f"{count(left)} further pieces"] if left > 0 else []
     parts = "".join(_picture(p, sample, thumbnails) if isinstance(p, Picture) else _text(p) for p in _shown(sample))
     return (
-        f'<article class="document card"><h3>{foreign(said.get("title") or sample.source_key, 120)}</h3>'
-        f'<p class="key">{foreign(sample.source_key, 160)} <code>{esc(sample.key)}</code></p>{parts}'
+        f'<article class="document card" tabindex="0"><h3>{foreign(said.get("title") or sample.source_key, 120)}</h3>'
+        f'<p class="key">{foreign(sample.source_key, 160)} <code>{esc(sample.key)}</code></p>{_summary(sample)}{parts}'
         f'<p class="note">{" · ".join(notes)}</p></article>'
     )
+
+
+def _summary(sample: Sample) -> str:
+    """How long it is, in which language, and how many of its pictures stay."""
+    told, found = sample.measures, [p for p in sample.pieces if isinstance(p, Picture) and not _is_outside(p)]
+    parts = [f"{count(float(told['text_words']))} words"] if "text_words" in told else []
+    parts += (
+        [f"{foreign(str(told['language']), 20)} {number(told['language_confidence'])}"] if "language" in told else []
+    )
+    parts.append(f"{count(sum(map(is_shown, found)))} of {_pictures(len(found))} stay")
+    return f'<p class="note">{" · ".join(parts)}</p>'
+
+
+def _pictures(many: int) -> str:
+    return f"{count(many)} picture{'' if many == 1 else 's'}"
 
 
 def _shown(sample: Sample) -> Iterator[Picture | Text]:
@@ -66,7 +81,9 @@ def _reason(picture: Picture) -> str:
         return f"<code>{esc(picture.failure.error)}</code>"
     if picture.drop is None:
         return ""
-    told = f" {number(picture.drop.value)}, limit {number(picture.drop.limit)}"
+    # A rule that something is there or is not has no value to tell.
+    whether = {picture.drop.value, picture.drop.limit} == {0, 1}
+    told = "" if whether else f" {number(picture.drop.value)}, limit {number(picture.drop.limit)}"
     return f"<code>{esc(picture.drop.rule)}</code>{told} {foreign(picture.drop.detail, 80)}"
 
 

@@ -17,18 +17,21 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+from PIL import Image
+
 from configs.schema.web import WebConfig
 from tests.benchmarks.measured import Measured, measure_command
 from tests.benchmarks.web_scan import count_found, look_at_pictures, resolve_pictures, scan_pages
 from tests.transforms.archives import record
 from tests.transforms.real_pages import DATA, real_pages
-from tests.world.web_pictures import make_sound
+from tests.world.files import as_jpeg
 from tests.world.web_prose import make_paragraph
 from transforms.records import Sample
 
 ROUNDS = 3
 CFG = WebConfig()
-ARCHIVES, PAGES, PICTURES = 10, 100, 8
+ARCHIVES, PAGES, PICTURES = 10, 100, 50
+"""Of one archive: a picture stands on six of its pages, fewer than may share one."""
 RUN = ("-m", "pipelines.cli", "run", "interleaved_web")
 
 
@@ -102,17 +105,23 @@ def run(folder: Path, archives: list[str]) -> Measured:
 
 def write_archive(folder: Path, number: int) -> str:
     """PAGES pages of some 500 words, each with three of the archive's pictures; kept between calls."""
-    path = folder / f"made-{number:03d}.warc.gz"
+    path = folder / f"made-pages-{number:03d}.warc.gz"
     if not path.exists():
         random = Random(number)
         host = f"site{number}.example"
-        made = [make_sound(random, host) for _ in range(PICTURES)]
-        records = [record(one.url, one.data, media="image/jpeg") for one in made]
+        urls = [f"https://{host}/{one}.jpg" for one in range(PICTURES)]
+        records = [record(url, _picture(random), media="image/jpeg") for url in urls]
         for page in range(PAGES):
             texts = [f"<p>{make_paragraph(random, 5)}</p>" for _ in range(6)]
-            shown = [f'<img src="{one.url}" alt="{page}">' for one in random.sample(made, 3)]
+            shown = [f'<img src="{urls[(page * 3 + place) % PICTURES]}" alt="{page}">' for place in range(3)]
             body = "".join(part for pair in zip(texts, [*shown, "", "", ""], strict=True) for part in pair)
             html = f"<!doctype html><title>{page}</title><nav><a href=/>Home</a></nav><main>{body}</main>"
             records.append(record(f"https://{host}/{page}.html", html.encode(), media="text/html; charset=UTF-8"))
         path.write_bytes(b"".join(gzip.compress(one, 6, mtime=0) for one in records))
     return str(path)
+
+
+def _picture(random: Random) -> bytes:
+    """Coloured tiles, drawn in no time; sharp, and unlike any other."""
+    tiles = Image.frombytes("RGB", (16, 12), random.randbytes(16 * 12 * 3))
+    return as_jpeg(tiles.resize((480, 360), Image.Resampling.NEAREST), 85)
