@@ -182,7 +182,7 @@ def test_the_report_tells_of_pictures_in_the_order_of_their_rules(finished):
 def test_the_report_shows_documents_with_pictures_that_went_greyed(finished):
     page = (finished / "report.html").read_text()
     told = page[page.index('id="documents"') : page.index('id="failures"')]
-    cards = told.split('<article class="document card">')[1:]
+    cards = told.split('<article class="document card"')[1:]
     assert len(cards) == 6
     (broken,) = [card for card in cards if f"{SITE}/broken.html" in card]
     assert broken.index("gone") < broken.index("PictureTruncated") < broken.index("data:image/webp")
