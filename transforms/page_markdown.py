@@ -38,6 +38,9 @@ _MAX_FIGURE = 400
 """Characters up to which all text of a figure is its caption."""
 _MAX_INLINE_CODE = 500
 _JUDGED_PROSE = 4_000
+_PERMALINKS = frozenset({"", "¶", "#", "§", "🔗", "⚓"})
+"""What manuals write behind a heading to link to it."""
+_SIGN_NODES = 4
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight-source|brush:)-?\s*([\w+#-]{1,20})")
 
 
@@ -215,6 +218,15 @@ def _table(walk: _Walk, i: int) -> int:
     return end
 
 
+def _link(walk: _Walk, i: int) -> int:
+    """A heading's link to itself is no part of it; every other link is its text."""
+    tree, end = walk.tree, walk.tree.ends[i]
+    if end - i <= _SIGN_NODES and walk.out.in_heading and tree.values[i].get("href", "").startswith("#"):
+        sign = clean_text(text_parts(tree, i + 1, end, walk.skipped) or [""])
+        return end if sign in _PERMALINKS else i + 1
+    return i + 1
+
+
 def _rule(walk: _Walk, i: int) -> int:
     walk.out.end_text()
     return i + 1
@@ -273,6 +285,7 @@ _HANDLERS: dict[str, _Handler] = {
     **dict.fromkeys(("pre", "listing", "xmp"), _preformatted),
     **dict.fromkeys(("code", "kbd", "samp", "tt"), _code),
     **dict.fromkeys(PICTURES, _picture),
+    "a": _link,
     "span": _span,
     "figure": _figure,
     "figcaption": _caption,

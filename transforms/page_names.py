@@ -25,7 +25,7 @@ _WORDS = {
     "footer": r"footer|site-footer|page-footer|colophon|copyright|site-info|legal",
     "sidebar": r"sidebar|widget|widgets|widget-area",
     "hidden": r"sr-only|visually-hidden|visuallyhidden|screen-reader-text|screenreader|d-none|pagenum|"
-    r"print-only|printonly",
+    r"print-only|printonly|linenos|linenodiv|lineno",
 }
 _NAMED = re.compile("(?:^|[ _-])(?:" + "|".join(f"(?P<{k}>{v})" for k, v in _WORDS.items()) + ")(?=$|[ _-])")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

@@ -81,6 +81,10 @@ class Pieces:
         if (kind == "list" and not self._markers) or (kind == "quote" and not self._quotes):
             self.end_lines()
 
+    @property
+    def in_heading(self) -> bool:
+        return bool(self._headings)
+
     def item(self) -> None:
         """The next text begins an item of the innermost list."""
         if self._markers:

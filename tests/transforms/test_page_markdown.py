@@ -82,6 +82,30 @@ def test_code_keeps_its_lines(html, text):
     assert texts(html) == [("code", text)]
 
 
+def test_numbers_of_lines_are_no_code():
+    rows = (
+        "<td class=linenos><div class=linenodiv><pre>1\n2</pre></div></td><td class=code><pre>a = 1\nb = 2</pre></td>"
+    )
+    spans = "<pre><span class=lineno>1 </span>a = 1\n<span class=lineno>2 </span>b = 2</pre>"
+    for html in (f"<table class=highlighttable><tr>{rows}</table>", spans):
+        prose = "Some prose that is long enough to be it. " * 4
+        assert texts(f"<p>{prose}</p>{html}")[1:] == [("code", "```\na = 1\nb = 2\n```")]
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<h2>Rock<a class=headerlink href=#rock>¶</a></h2>", "## Rock"),
+        ("<h2><a class=anchor href=#rock><span>#</span></a> Rock</h2>", "## Rock"),
+        ("<h2><a href=#rock>Rock</a></h2>", "## Rock"),
+        ("<h2>Which C? <a href=/c-sharp>#</a></h2>", "## Which C? #"),
+        ("<p>Press <a href=#keys>#</a> twice.</p>", "Press # twice."),
+    ],
+)
+def test_a_headings_link_to_itself_is_no_part_of_it(html, text):
+    assert [value for _, value in texts(html)] == [text]
+
+
 def test_prose_in_a_pre_is_paragraphs():
     lines = "It was a long and quiet evening by the sea\nand nobody had come along the road for hours\n"
     assert texts(f"<pre>{lines * 2}\n{lines * 2}</pre>") == [("paragraph", " ".join((lines * 2).split()))] * 2
