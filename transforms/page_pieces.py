@@ -31,7 +31,7 @@ class Pieces:
     def __init__(self) -> None:
         self.placed: list[Placed] = []
         self.parts: list[str] = []
-        """The running text since the last border of a block."""
+        """The running text since the last border of a block; the first part is more than white space."""
         self.close_at = 1 << 62
         """Node at which the innermost open block ends."""
         self._open: list[tuple[int, str]] = [(self.close_at, "")]
@@ -96,7 +96,7 @@ class Pieces:
         whole = self._headings or self._captions
         if not whole and (self._waiting or self._last_part() == BREAK):
             self.end_text()
-        else:
+        elif self.parts:  # so that the first part is a text, and nobody looks for one
             self.parts.append(BREAK)
 
     def _last_part(self) -> str:
@@ -105,10 +105,9 @@ class Pieces:
 
     def show(self, picture: PagePicture) -> None:
         """Places a picture here, or behind the line of the running text."""
-        if any(not part.isspace() and part != BREAK for part in self.parts):
+        if self.parts:
             self._waiting.append(picture)
         else:
-            self.parts = []
             self.place(picture)
 
     def last_picture(self) -> PagePicture | None:

@@ -137,7 +137,7 @@ def test_a_picture_amid_a_sentence_stands_behind_it():
 
 def test_pages_that_break_lines_for_paragraphs_have_paragraphs_and_pictures_between_them():
     html = (
-        f"<font size=6>Bears</font><br><br>{PROSE}<br/>\n<br>\n<img src=a.png>\n<br><br>Two<img src=b.png> lines<br>"
+        f"<br><font size=6>Bears</font><br><br>{PROSE}<br/>\n<br>\n<img src=a.png>\n<br><br>Two<img src=b.png> lines<br>"
         "three <ul><li>four<br><br>five</ul><h2>six<br><br>seven</h2><br><br><img src=c.png>eight"
     )
     assert outline(read(html)) == [
@@ -218,6 +218,7 @@ HOSTILE = {
     "labels of adverts": lambda n: "<section><div>Sponsored</div></section>" * (n // 2),
     "links in deep blocks": lambda n: f"<p>{PROSE}</p>" + "<div>" * 400 + "<a href=x>foo bar</a> " * n,
     "articles in main": lambda n: "<main>" + "<article>" * 400 + f"<p>{PROSE}</p>" + "<p>x" * n,
+    "breaks and pictures": lambda n: "<h1>" + "<br>" * n + "x" + "<img src=a>" * (n // 2) + "<p>" + "<i> </i><br>" * n,
     "stray signs": lambda n: "<" * n + "&" * n + "<a" * n,
     "open comments": lambda n: "<!-- " * n,
     "sources of a picture": lambda n: "<picture>" + "<source srcset=a>" * n,
