@@ -66,7 +66,12 @@ def compose_banner(random: Random) -> Composition:
     )
 
 
-def compose_plain_code(random: Random) -> Composition:
+def compose_torn_code(random: Random) -> Composition:
+    """A plain one whose first corner is covered, so that no reader reads it."""
+    return compose_plain_code(random, torn=True)
+
+
+def compose_plain_code(random: Random, torn: bool = False) -> Composition:
     """A QR code as pages carry it: bare on white, with a word below or none."""
     address = f"https://example.com/{random.randrange(10**8):08d}"
     matrix = [list(row) for row in segno.make_qr(address, error=random.choice("lmq")).matrix]
@@ -82,6 +87,8 @@ def compose_plain_code(random: Random) -> Composition:
             for column, dark in enumerate(line):
                 if dark:
                     code.box(column / cells, row / cells, (column + 1) / cells, (row + 1) / cells, COLOURS[ink])
+        if torn:
+            code.box(-0.02, -0.02, 0.36, 0.36, COLOURS["white"])
         if word:
             sheet.note(word, sheet.pen.inside(0.2, 0.9, 0.8, 0.99).fit(word, COLOURS["black"]))
         sheet.mark("QR code", code)
@@ -90,7 +97,7 @@ def compose_plain_code(random: Random) -> Composition:
 
 
 def compose_decoration(random: Random) -> Composition:
-    return random.choice((_logo, _icons, _divider, _backdrop))(random)
+    return random.choice((compose_logo, compose_icons, _divider, _backdrop))(random)
 
 
 def _decoration(
@@ -99,7 +106,7 @@ def _decoration(
     return Composition("decoration", frozenset({"decoration"}), captions, paint, ground)
 
 
-def _logo(random: Random) -> Composition:
+def compose_logo(random: Random) -> Composition:
     shape, colour = random.choice(sorted(OUTLINES)), random.choice(VIVID)
     name = random.choice((random.choice(PLACES), random.choice(SHOP_WORDS).title()))
 
@@ -115,7 +122,7 @@ def _logo(random: Random) -> Composition:
     return _decoration((sentence(f"the logo of {name}, a {colour} {shape}"),), paint)
 
 
-def _icons(random: Random) -> Composition:
+def compose_icons(random: Random) -> Composition:
     count, colour = random.randint(2, 5), random.choice((*VIVID, "grey", "black"))
     shapes = random.sample(sorted(OUTLINES), count)
 
@@ -166,7 +173,7 @@ TASKS: dict[str, dict[str, Compose]] = {
             compose_illustration, compose_map,
         ),
         "advertisement": _one_of(compose_advert, compose_banner),
-        "qr_code": _one_of(compose_code, compose_plain_code),
+        "qr_code": _one_of(compose_code, compose_plain_code, compose_torn_code),
         "decoration": compose_decoration,
     },
     "knowledge": {

@@ -1,10 +1,11 @@
 """The toy web: pages of some sites with their pictures as a WARC file, and the truth about each.
 
-    python -m tests.world.web_pages OUT --pages 300 --seed 0
+    python -m tests.world.web_pages OUT --pages 300 --seed 0 [--unmarked]
 
 writes OUT/raw/pages.warc.gz, OUT/truth.jsonl (a line a page, its pictures in reading order), OUT/adverts.txt and
 OUT/unsafe.txt (the lists that a user would bring). Everything follows from (seed, number of the page).
-A page's faults, like a picture's, are all rules that truly hold of it.
+A page's faults, like a picture's, are all rules that truly hold of it. `--unmarked` adds adverts, logos and QR codes
+that only a classifier finds.
 Left out on purpose: broken HTML and broken archives (the readers' tests), scripts and style sheets.
 """
 
@@ -29,9 +30,12 @@ from tests.world.web_pictures import (
     make_code,
     make_decoration,
     make_narrow,
+    make_plain_advert,
+    make_plain_decoration,
     make_repeated,
     make_small,
     make_sound,
+    make_torn_code,
     make_tracker,
     make_wide,
 )
@@ -56,6 +60,7 @@ ODD_PICTURES = {
 }  # fmt: skip
 AT_END = {make_code: 0.2, make_advert: 0.45}
 """GLM-4.1V: adverts and codes mostly stand at the end of articles."""
+UNMARKED = {make_plain_advert: 0.35, make_plain_decoration: 0.35, make_torn_code: 0.25}
 MAX_DOCUMENTS, MIN_WORDS, MIN_WORDS_PER_PICTURE = 10, 50, 10
 
 
@@ -95,15 +100,19 @@ def _original(seed: int, number: int) -> int:
     return -1
 
 
-def draw_page(seed: int, number: int, pages: int) -> WebPage:
-    """Page `number` of a web of `pages`."""
+def draw_page(seed: int, number: int, pages: int, unmarked: bool = False) -> WebPage:
+    """Page `number` of a web of `pages`; the same but for what `unmarked` adds."""
     random, kind = random_of(seed, number, "web page"), kind_of(seed, number)
     host = f"site{number % SITES}.example"
     title = f"{random.choice(PLACES)} {random.choice(SUBJECTS)} {number}"
     album = kind == "album"
     pieces = _album(random, host) if album else _with_odd(random, host, _article(seed, number, kind, host))
     shared = _shared_picture(seed, pages) if number % SITES == SHARED_SITE else None
-    pieces = [title, *pieces, *([shared] if shared else [])]
+    pieces = [
+        title,
+        *(_with_unmarked(seed, number, host, pieces) if unmarked else pieces),
+        *([shared] if shared else []),
+    ]
     page = WebPage(f"https://{host}/{number // SITES}/{kind[:3]}-{number}.html", kind, tuple(pieces))
     return WebPage(page.url, kind, page.pieces, _faults(page))
 
@@ -148,6 +157,14 @@ def _with_odd(random: Random, host: str, pieces: list[str | WebPicture]) -> list
     for picture in odd:
         pieces.insert(random.randint(1, len(pieces)), picture)
     return pieces + [make(random, host) for make, share in AT_END.items() if random.random() < share]
+
+
+def _with_unmarked(seed: int, number: int, host: str, pieces: list[str | WebPicture]) -> list[str | WebPicture]:
+    random, pieces = random_of(seed, number, "web unmarked"), list(pieces)
+    for make, share in UNMARKED.items():
+        if random.random() < share:
+            pieces.insert(random.randint(1, len(pieces)), make(random, host))
+    return pieces
 
 
 def _album(random: Random, host: str) -> list[str | WebPicture]:
@@ -211,9 +228,9 @@ def truth_of(page: WebPage) -> dict[str, object]:
     return {"url": page.url, "kind": page.kind, "faults": sorted(page.faults), "pictures": pictures}
 
 
-def write_web(out: Path, seed: int, pages: int) -> list[WebPage]:
+def write_web(out: Path, seed: int, pages: int, unmarked: bool = False) -> list[WebPage]:
     """Writes the archive, the truth and the lists; equal arguments give equal bytes."""
-    return write_pages(out, [draw_page(seed, number, pages) for number in range(pages)])
+    return write_pages(out, [draw_page(seed, number, pages, unmarked) for number in range(pages)])
 
 
 def write_pages(out: Path, drawn: list[WebPage]) -> list[WebPage]:
@@ -259,8 +276,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--pages", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--unmarked", action="store_true", help="adverts, logos and codes that only a classifier finds")
     args = parser.parse_args()
-    drawn = write_web(args.out, args.seed, args.pages)
+    drawn = write_web(args.out, args.seed, args.pages, args.unmarked)
     print(f"{len(drawn)} pages with {sum(len(page.pictures) for page in drawn)} pictures: {args.out}")
 
 

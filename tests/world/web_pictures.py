@@ -18,7 +18,14 @@ from tests.world.charts import compose_chart
 from tests.world.composition import Composition
 from tests.world.diagrams import compose_illustration, compose_map
 from tests.world.files import as_gif, as_jpeg, as_png
-from tests.world.page_pictures import compose_banner, compose_decoration, compose_plain_code
+from tests.world.page_pictures import (
+    compose_banner,
+    compose_decoration,
+    compose_icons,
+    compose_logo,
+    compose_plain_code,
+    compose_torn_code,
+)
 from tests.world.scenes import paint_scene
 from tests.world.screens import compose_code
 from tests.world.signs import compose_advert
@@ -161,6 +168,28 @@ def make_blurred(random: Random, host: str) -> WebPicture:
     soft = _paint(compose_view(random), random, _size(random)).filter(ImageFilter.GaussianBlur(4))
     url = f"https://{host}/photos/{random.randrange(10**8)}.jpg"
     return WebPicture(url, as_jpeg(soft, 88), "blurred", frozenset({"picture_blurred"}))
+
+
+def make_plain_advert(random: Random, host: str) -> WebPicture:
+    """An advert that nothing but its looks tells."""
+    return _unmarked(random, host, random.choice((compose_banner, compose_advert)), "advertisement")
+
+
+def make_plain_decoration(random: Random, host: str) -> WebPicture:
+    """A large logo or row of icons that no name tells; a pattern or a line would be blurred by its sharpness."""
+    return _unmarked(random, host, random.choice((compose_logo, compose_icons)), "decoration")
+
+
+def make_torn_code(random: Random, host: str) -> WebPicture:
+    return _unmarked(random, host, compose_torn_code, "qr_code")
+
+
+def _unmarked(random: Random, host: str, compose: Callable[[Random], Composition], name: str) -> WebPicture:
+    """As sound ones are named, sized and sharpened; only a classifier tells them from those."""
+    side = random.randint(*SIDES)
+    data = as_jpeg(_paint(compose(random), random, (round(side * 1.2), side)).filter(ImageFilter.SHARPEN), 90)
+    url = f"https://{host}/photos/figure-{random.randrange(10**8):08d}.jpg"
+    return WebPicture(url, data, f"unmarked_{name}", frozenset({f"picture_class_{name}"}), "In this picture")
 
 
 def make_repeated(random: Random, original: WebPicture) -> WebPicture:
