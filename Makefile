@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 WORKERS ?= $(shell nproc)
 RUNNERS ?= $(shell expr $(WORKERS) + 1)
 
-.PHONY: setup demo test flink-test check bench format clean
+.PHONY: setup demo demo-web test flink-test check bench format clean
 
 setup: $(READY)
 
@@ -23,6 +23,14 @@ demo: $(READY)          ## draws the toy world, curates it on all cores, verifie
 	$(BIN)/beamsift verify out/demo/set
 	$(BIN)/python -m tests.world.score out/demo/set/ledger out/demo/world/truth.jsonl
 	@echo "report: out/demo/set/report.html"
+	$(MAKE) demo-web
+
+demo-web: $(READY)      ## draws a toy web, makes documents of its pages with a classifier and weights, verifies and scores them
+	$(BIN)/python -m tests.world.web_pages out/demo/web --pages 100 --seed 0 --unmarked
+	$(BIN)/beamsift run interleaved_web --config tests/world/demo_web.yaml --input out/demo/web/raw/pages.warc.gz --output out/demo/pages
+	$(BIN)/beamsift verify out/demo/pages
+	$(BIN)/python -m tests.world.score_web out/demo/pages out/demo/web/truth.jsonl
+	@echo "report: out/demo/pages/report.html"
 
 test: $(READY)          ## all tests, on all cores (one process more: many wait for others); coverage of the pure floors is held at 95 %
 	$(BIN)/python -m pytest --cov -n $(RUNNERS) --dist loadfile --no-loadscope-reorder

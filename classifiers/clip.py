@@ -72,12 +72,14 @@ class ClipScorer:
         """For each (picture, captions), in order, the cosines rounded to 4 decimals.
 
         Pictures are uint8 of (height, width, 3), or (…, 4) with alpha, which is laid on white. Captions are encoded
-        once each; a picture without captions gets empty scores. Raises ModelError for a score that is not finite.
+        once each; a picture without captions gets empty scores, and is looked at only where embeddings are kept.
+        Raises ModelError for a score that is not finite.
         """
         if self._network is None:
             raise ModelError(f"{self.name}: expected load() before predict()")
         captions = list(dict.fromkeys(caption for _, several in batch for caption in several))
-        shown = [(pixels, several) for pixels, several in batch if several]
+        keeps = self.keep_embeddings
+        shown = [(pixels, several) for pixels, several in batch if several or keeps]
         with self._network.inference():
             pictures = self._network.encode_pictures([open_picture(p) for p, _ in shown], self.rules.batch_size)
             texts = self._network.encode_texts(captions, self.rules.batch_size)
@@ -85,14 +87,14 @@ class ClipScorer:
         row_of = dict(zip(captions, texts, strict=True))
         rows = iter(pictures)
         scored = [
-            _pair_scores(several, next(rows), row_of, truncated) if several else PairScores() for _, several in batch
+            _pair_scores(several, next(rows), row_of, truncated) if several or keeps else PairScores()
+            for _, several in batch
         ]
-        if not self.keep_embeddings:
+        if not keeps:
             return scored
-        rows = iter(pictures)
         return [
-            _with_embeddings(one, next(rows), [row_of[caption] for caption in several]) if several else one
-            for one, (_, several) in zip(scored, batch, strict=True)
+            _with_embeddings(one, picture, [row_of[caption] for caption in several])
+            for one, picture, (_, several) in zip(scored, pictures, batch, strict=True)
         ]
 
     def embed(self, pictures: Sequence[Pixels]) -> Features:

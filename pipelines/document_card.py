@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pipelines.plain_text import cell
 from transforms.shards import Manifest
 
@@ -40,4 +42,19 @@ def picture_section(manifest: Manifest) -> str:
     head = f"{counts['read']:,} pictures are named by the pages that were read, those outside their content among them."
     if manifest.pipeline == "sft":
         head = f"{counts['read']:,} pictures and frames are shown by the conversations that were read."
-    return "\n".join([f"## Pictures\n\n{head}\n", "| fate | pictures | of all |", "|---|---:|---:|", *lines, ""])
+    table = ["| fate | pictures | of all |", "|---|---:|---:|", *lines, ""]
+    return "\n".join([f"## Pictures\n\n{head}\n", *table, *_knowledge(manifest)])
+
+
+def _knowledge(manifest: Manifest) -> Iterator[str]:
+    """How often a document is meant to be drawn, where knowledge density was asked for."""
+    if counted := manifest.counts.get("knowledge"):
+        mean = counted["weight"] / (counted["documents"] or 1)
+        yield "## Knowledge density\n"
+        yield (
+            '`json["beamsift"]["measures"]["knowledge_weight"]` says how many times as readily a document is to be'
+            f" drawn as one without knowledge in its pictures: {mean:.2f} on average of {counted['documents']:,}."
+        )
+        if manifest.config["knowledge"]["order"] == "weighted":
+            yield "The set lies in an order drawn by these weights: its first n documents are a weighted sample of n."
+        yield ""

@@ -18,7 +18,10 @@ from pipelines import caption_rules, sft_rules, web_rules
 from pipelines.recaption_rules import RECAPTION_RULES
 from pipelines.report_spec import ReportSpec, RuleSpec
 from transforms import caption_pairs, responses_rules, web_documents
+from transforms.document_counts import tally_documents
+from transforms.knowledge import order_measure
 from transforms.ledger import Measure
+from transforms.picture_classes import RULE
 from transforms.recaptions import tally_recaptions
 from transforms.records import Sample
 from transforms.vocabulary import Vocabulary
@@ -49,6 +52,8 @@ class Kind:
     """Of pictures and texts inside a row, where they are no columns of the ledger."""
     is_document: bool = False
     """Whether a sample is a document: its texts are pieces of its JSON, and it has no `.txt`."""
+    ordered_by: Callable[[Any], str] = field(default=lambda cfg: "")
+    """The measure by which the written set is ordered; empty for the pool's order."""
 
     @property
     def rules(self) -> list[RuleSpec]:
@@ -77,8 +82,12 @@ def _recaption_verdicts(found: set[str]) -> list[tuple[str, str]]:
 
 
 def _picture_verdicts(found: set[str]) -> list[tuple[str, str]]:
+    """Fates in the order of the rules, then kept documents by weight; what no decision moves is left out."""
     order = ["kept", *(f"dropped {spec.rule}" for spec in web_rules.PICTURE_RULES)]
-    return [(name, name) for name in [*(one for one in order if one in found), *sorted(found - set(order))]]
+    fates = {name for name in found if name.partition(" ")[0] in ("kept", "dropped", "failed")}
+    told = [(name, name) for name in [*(one for one in order if one in fates), *sorted(fates - set(order))]]
+    weights = sorted(int(name.partition(" ")[2]) for name in found if name.startswith("weight "))
+    return told + [(f"weight {low}", f"documents of weight {low} to {low + 1}") for low in weights]
 
 
 def _web_specials(cfg: WebConfig) -> dict[str, bool]:
@@ -87,6 +96,10 @@ def _web_specials(cfg: WebConfig) -> dict[str, bool]:
         "document_language": cfg.text.enabled and bool(cfg.text.languages),
         "document_without_pictures": cfg.album.enabled and cfg.album.require_picture,
         "document_few_pictures": cfg.album.enabled and cfg.album.max_words_per_picture > 0,
+        **{
+            f"{RULE}{name}": cfg.classifier.enabled and name in cfg.classifier.max_probability
+            for name in web_rules.CLASSES
+        },
         "document_unsafe_words": bool(cfg.safety.words),
         "document_unsafe_share": bool(cfg.safety.words),
         "document_known": bool(cfg.against.runs),
@@ -122,12 +135,13 @@ KINDS: dict[str, Kind] = {
         web_documents.decide_again,
         web_documents.scan_reads,
         web_documents.LOOK_KEYS,
-        web_documents.tally_pictures,
+        tally_documents,
         "pictures",
         _picture_verdicts,
         _web_specials,
         web_rules.PICTURE_MEASURES,
         is_document=True,
+        ordered_by=lambda cfg: order_measure(cfg.knowledge),
     ),
     "sft": Kind(
         "sft",

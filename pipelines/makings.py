@@ -14,7 +14,7 @@ from apache_beam.pvalue import PCollection
 
 from configs.schema.caption import CaptionConfig
 from configs.schema.sft import SftConfig, reading_rules
-from configs.schema.web import WebConfig
+from configs.schema.web import WebConfig, asks_clip, asks_heads
 from pipelines import caption, interleaved_web, sft
 from pipelines.against import run_fingerprints
 from pipelines.recaption_sums import sum_recaptions
@@ -22,6 +22,7 @@ from pipelines.web_inputs import limit_web_units, list_web_units
 from transforms.beam.count_concepts import CONCEPTS, MATCHES
 from transforms.beam.verbs import Rows, Site
 from transforms.concept_fates import LIMIT
+from transforms.document_counts import sum_documents
 from transforms.reading import limit_units, list_units
 from transforms.records import Unit
 from transforms.responses_reading import KINDS as CONVERSATIONS
@@ -61,9 +62,13 @@ def sum_caption(pieces: Counts, records: Counts, cfg: CaptionConfig) -> dict[str
     return {"recaption": sum_recaptions(pieces, cfg.recaption.captioner)} if cfg.recaption.enabled else {}
 
 
+def web_stages(cfg: WebConfig) -> list[str]:
+    return ["scan", "look", *["clip"] * asks_clip(cfg), *["heads"] * asks_heads(cfg), "kept"]
+
+
 def sum_web(pieces: Counts, records: Counts, cfg: WebConfig) -> dict[str, Any]:
-    """`records` of the archives by what they are, and `pictures` that pages name by what became of them."""
-    return {"records": _sum(records), "pictures": sum_pictures(_sum(pieces))}
+    """`records` of the archives by what they are, and what is counted of documents."""
+    return {"records": _sum(records), **sum_documents(_sum(pieces), cfg)}
 
 
 def limit_conversations(units: list[Unit], limit: int, cfg: SftConfig, staging: str) -> list[Unit]:
@@ -91,7 +96,7 @@ MAKINGS: dict[str, Making] = {
         interleaved_web.build,
         list_web_units,
         limit_web_units,
-        lambda cfg: ["scan", "look", *["passages"] * cfg.passages.enabled, "kept"],
+        web_stages,
         interleaved_web.run_fingerprints,
         interleaved_web.check_installed,
         sum_web,

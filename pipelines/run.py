@@ -158,9 +158,11 @@ def build_run(pipeline: beam.Pipeline, units: list[Unit], cfg: Config, site: Sit
     register_coders()
     kind = kind_of(cfg)
     read = pipeline | "Units" >> ReadUnits(write_units(units, site), site)
-    rows = making_of(cfg).build(read, cfg, site, bucket_count(len(units)))
+    buckets = bucket_count(len(units))
+    rows = making_of(cfg).build(read, cfg, site, buckets)
     tallies = rows | "WriteLedger" >> WriteLedger(kind.report.measures, kind.tally, kind.is_document)
-    shards = tallies | "WriteShards" >> WriteShards(cfg.output, cfg.seed, site, kind.is_document)
+    order = (kind.ordered_by(cfg), buckets)
+    shards = tallies | "WriteShards" >> WriteShards(cfg.output, cfg.seed, site, kind.is_document, order)
     collected = shards | "Shards" >> ToList()
     return collected | "Totals" >> beam.Map(lambda shards, tallies: (tallies, shards), beam.pvalue.AsList(tallies))
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.schema.strict import ConfigError
+from configs.schema.web import WebConfig
 from pipelines.checks import Check, Problem, differ, make_check
 from pipelines.concept_table import check_concepts
 from pipelines.decisions import disagreements, load_measured
@@ -25,12 +26,12 @@ from pipelines.plain_text import plain, show_text
 from pipelines.tables import show
 from pipelines.verify_ledger import KeptRows, check_ledger, read_kept
 from pipelines.verify_shards import check_places, check_unique, read_shards
+from transforms.document_counts import sum_documents, tally_documents
 from transforms.ledger import ledger_name
 from transforms.records import Sample
 from transforms.shards import Manifest, shard_files, wids_index
 from transforms.storage import join, local_path, storage_for
 from transforms.vocabulary import VocabularyError
-from transforms.web_documents import sum_pictures, tally_pictures
 
 VIEWS = ("index.json", "report.html", "README.md", "croissant.json")
 
@@ -65,21 +66,25 @@ def _check_rows(output: str, manifest: Manifest) -> Iterator[Check]:
         yield make_check(name, rows, problems)
     yield from _check_shards(output, manifest, read_kept(output, manifest, ledger))
     measured = load_measured(output, ledger)
-    again = disagreements(measured, run_config(manifest, output))
+    cfg = run_config(manifest, output)
+    again = disagreements(measured, cfg)
     unlawful = (Problem(f"ledger, key {one.key}", one.again, one.ledger) for one in again)
     yield make_check("fates follow from measures", rows, unlawful)
-    if "pictures" in manifest.counts:
-        counted = check_pictures(manifest, measured.samples)
+    if isinstance(cfg, WebConfig):
+        counted = check_pictures(manifest, measured.samples, cfg)
         yield make_check("pictures add up", f"{manifest.counts['pictures']['read']:,} pictures", counted)
 
 
-def check_pictures(manifest: Manifest, samples: Sequence[Sample]) -> Iterator[Problem]:
-    """What the manifest states of documents' pictures is what became of those on the ledger."""
-    stated, found = manifest.counts["pictures"], sum_pictures(tally_pictures(samples))
+def check_pictures(manifest: Manifest, samples: Sequence[Sample], cfg: WebConfig) -> Iterator[Problem]:
+    """What the manifest states of documents, and of their pictures, is what stands on the ledger."""
+    sums = sum_documents(tally_documents(samples), cfg)
+    stated, found = manifest.counts["pictures"], sums.pop("pictures")
     fates = stated["kept"] + sum(stated["dropped"].values()) + sum(stated["failed"].values())
     yield from differ("counts.pictures", f"{stated['read']} pictures read", f"{fates} pictures read")
     for name in ("read", "kept", "dropped", "failed"):
         yield from differ(f"counts.pictures, {name}", stated[name], found[name])
+    for name, told in sums.items():
+        yield from differ(f"counts.{name}", manifest.counts.get(name), told)
 
 
 def _check_shards(output: str, manifest: Manifest, kept: KeptRows) -> Iterator[Check]:

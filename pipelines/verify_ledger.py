@@ -1,11 +1,12 @@
 """Verifying a ledger: that it adds up to the manifest, and which samples it says the shards hold, in which order.
 
-Memory: 32 bytes a kept row (two digests); the rest is SQL that spills to disk.
+Memory: 32 bytes a kept row (two digests), 8 more where a measure is the order; the rest is SQL that spills to disk.
 Left out on purpose: reading shards (pipelines/verify_shards.py) and deciding again (pipelines/decisions.py).
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from pipelines.checks import Problem, differ
 from pipelines.kinds import kind_named
-from pipelines.ledger import LedgerRow, open_ledger, samples_by_unit, unit_of_file
+from pipelines.ledger import LedgerRow, open_ledger, run_config, samples_by_unit, unit_of_file
 from transforms.fingerprints import digest
 from transforms.planning import plan_shards
 from transforms.recaptions import member_text
@@ -114,14 +115,16 @@ def _run_text(units: list[int]) -> str:
 def read_kept(output: str, manifest: Manifest, ledger: Sequence[str]) -> KeptRows:
     """Kept rows of the ledger in the order the shards must have, by the plan that the config states."""
     keys, contents = bytearray(), bytearray()
-    document = kind_named(manifest.pipeline).is_document
-    counts = [0] * len(manifest.inputs)
+    kind = kind_named(manifest.pipeline)
+    document, ordered_by = kind.is_document, kind.ordered_by(run_config(manifest, output))
+    counts, orders = [0] * len(manifest.inputs), array("d")
     for unit, sample in _kept(output, ledger):
+        orders.extend([float(sample.measures.get(ordered_by, 0))] * bool(ordered_by))
         keys += key_digest(sample.key)
         contents += _content(sample, document)
         counts.extend([0] * (unit + 1 - len(counts)))
         counts[unit] += 1
-    order = planned_order(counts, manifest)
+    order = np.argsort(orders, kind="stable") if ordered_by else planned_order(counts, manifest)
     ranked = [np.frombuffer(bytes(data), np.uint8).reshape(-1, KEY)[order] for data in (keys, contents)]
     return KeptRows(ranked[0], ranked[1], lambda rank: _key_at(_kept(output, ledger), order, rank), document)
 

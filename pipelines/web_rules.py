@@ -8,6 +8,7 @@ from __future__ import annotations
 from pipelines import caption_rules
 from pipelines.report_spec import ReportSpec, RuleSpec
 from transforms.ledger import Measure
+from transforms.picture_classes import RULE
 
 MEASURES: dict[str, Measure] = {
     "texts": Measure("int64", "texts", "Texts of the content: headings, paragraphs, lists, tables"),
@@ -32,6 +33,9 @@ MEASURES: dict[str, Measure] = {
     "unsafe_words": Measure("int64", "words", "Occurrences of words of the user's list"),
     "unsafe_share": Measure("double", "share", "The same over words"),
     "unsafe_found": Measure("string", "words", "The most frequent of them"),
+    "knowledge_density": Measure("double", "density", "Knowledge in the pictures that stay: the best, or the sum"),
+    "knowledge_weight": Measure("double", "times", "How many times as readily the document is drawn as one without"),
+    "knowledge_order": Measure("double", "place", "Its place in the written set: lower is earlier"),
     "pictures_kept": Measure("int64", "pictures", "Pictures of the content that no rule turned away"),
     "words_per_picture": Measure("double", "words", "Words over pictures that stay"),
     "known_run": Measure("string", "URI", "Finished run that keeps this document already"),
@@ -102,6 +106,8 @@ RULES = [
     ),
 ]
 
+CLASSES = {"content": "content", "advertisement": "an advertisement", "qr_code": "a QR code", "decoration": "a logo"}
+"""Of the page-image classifier as the paper asks for one; a head may know others, whose rules have no words here."""
 PICTURE_MEASURES: dict[str, Measure] = {
     "place": Measure("double", "share", "Characters of the page before the picture"),
     "removed": Measure("string", "reason", "Why the block that the picture stands in is no content"),
@@ -125,6 +131,9 @@ PICTURE_MEASURES: dict[str, Measure] = {
     "passage_score": Measure("double", "cosine", "Cosine of the picture and the passage near it that is most like it"),
     "passage_best": Measure("int64", "piece", "That passage"),
     "passage_assigned": Measure("int64", "piece", "The passage that the picture is given to, as in MMC4; -1 for none"),
+    "class": Measure("string", "class", "Most probable class of the page-image classifier"),
+    **{f"class_{name}": Measure("double", "probability", f"That it is {what}") for name, what in CLASSES.items()},
+    "knowledge": Measure("string", "class", "Most probable class of the knowledge head"),
     "advert_list": Measure("int64", "0 or 1", "On a list of the user"),
     "advert_name": Measure("string", "word", "Word of a class or id that adverts bear"),
     "advert_label": Measure("string", "text", "Alt text or title that only labels adverts"),
@@ -159,6 +168,16 @@ PICTURE_RULES = [
     _picture("picture_repeated", "picture_documents", "", "max", "The document shows it already"),
     _picture("picture_code", "code_share", "codes.drop_share", "max", "A QR code"),
     _picture("picture_advert", "place", "", "max", "An advertisement by its signs"),
+    *(
+        _picture(
+            f"{RULE}{name}",
+            f"class_{name}",
+            f"classifier.max_probability.{name}",
+            "max",
+            f"The classifier says it is {what}",
+        )
+        for name, what in CLASSES.items()
+    ),
     _picture("picture_passage_score_low", "passage_score", "passages.min_score", "min", "Unlike every passage near it"),
 ]
 
@@ -167,6 +186,6 @@ REPORT = ReportSpec(
     RULES,
     MEASURES,
     clusters="text_duplicate_of",
-    hidden=frozenset({"unread_characters", "unsafe_found"}),
+    hidden=frozenset({"unread_characters", "unsafe_found", "knowledge_order"}),
     picture_rules=PICTURE_RULES,
 )

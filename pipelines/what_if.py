@@ -133,7 +133,7 @@ def _moves_measures(section: str, name: str, cfg: CaptionConfig) -> bool:
 
 def changed_keys(old: Config, new: Config) -> list[str]:
     before, after = _flat(old), _flat(new)
-    return [key for key in after if before[key] != after[key]]
+    return [key for key in {**before, **after} if before.get(key) != after.get(key)]
 
 
 def _flat(cfg: Config) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _flat(cfg: Config) -> dict[str, Any]:
 
 
 def _value(cfg: Config, key: str) -> Any:
-    return _flat(cfg)[key]
+    return _flat(cfg).get(key, "not asked")
 
 
 def compare(before: Sequence[Sample], after: Sequence[Sample], kind: Kind) -> Difference:

@@ -35,6 +35,11 @@ SELECT DISTINCT name FROM (SELECT "key" AS name FROM ledger UNION ALL SELECT sou
 WHERE name IS NOT NULL ORDER BY starts_with(name, $1) DESC, jaro_winkler_similarity(name, $1) DESC, name LIMIT $2
 """
 KEPT_BEFORE = "SELECT count(*) FROM ledger WHERE fate = 'kept' AND source = $1 AND part = $2 AND position < $3"
+KEPT_ORDERED = """
+SELECT count(*) FROM ledger WHERE fate = 'kept'
+AND ({measure} < $1 OR ({measure} = $1 AND (source, part, position) < ($2, $3, $4)))
+"""
+"""Equal ones lie as in the pool, where units are ranked by (source, part)."""
 COPIES = 'SELECT "key", fate FROM ledger WHERE duplicate_of = $1 AND "key" <> $2 ORDER BY source, part, position'
 
 
@@ -72,7 +77,7 @@ def tell(row: LedgerRow, manifest: Manifest, cfg: Config, connection: duckdb.Duc
     story = Table.grid(padding=(0, 2))
     story.add_column(style="bold", no_wrap=True)
     story.add_column(overflow="fold")
-    lodging = locate(row, manifest, connection) if sample.alive else None
+    lodging = locate(row, manifest, connection, kind.ordered_by(cfg)) if sample.alive else None
     for name, text in [*fate_lines(sample, kind), *origin_lines(sample), *piece_lines(sample, kind)]:
         story.add_row(Text(name), Text(plain(text, TEXT_SHOWN)))
     copies = [] if kind.is_document else copy_lines(sample, connection)
@@ -162,16 +167,30 @@ def copy_lines(sample: Sample, connection: duckdb.DuckDBPyConnection) -> Iterato
     yield "copies", f"{sample.measures['copies']} of one picture, chosen: {kept}; the others: {named}{more}"
 
 
-def locate(row: LedgerRow, manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> Lodging:
-    """Where a kept row lies: its rank in the pool's kept rows, through the plan that the config states."""
-    sample, rules = row.sample, manifest.config["output"]
+def locate(row: LedgerRow, manifest: Manifest, connection: duckdb.DuckDBPyConnection, ordered_by: str = "") -> Lodging:
+    """Where a kept row lies: its rank in the pool's kept rows, through the plan that the config states.
+
+    `ordered_by` is the measure that orders the set, where one does.
+    """
+    rank = _ordered_rank(row, ordered_by, connection) if ordered_by else _planned_rank(row, manifest, connection)
+    shard, ordinal = divmod(rank, manifest.config["output"]["samples_per_shard"])
+    document = kind_named(manifest.pipeline).is_document
+    return Lodging(manifest.shards[shard].name, rank, ordinal, member_names(row.sample, document))
+
+
+def _planned_rank(row: LedgerRow, manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> int:
+    sample = row.sample
     (inside,) = connection.execute(KEPT_BEFORE, [sample.source, sample.part, sample.position]).fetchone() or (0,)
     kept = [one["kept"] for one in manifest.inputs]
-    permutation = RunPermutation(sum(kept), rules["shuffle_run"], manifest.config["seed"])
-    rank = permutation(sum(kept[: row.unit]) + inside)
-    shard, ordinal = divmod(rank, rules["samples_per_shard"])
-    document = kind_named(manifest.pipeline).is_document
-    return Lodging(manifest.shards[shard].name, rank, ordinal, member_names(sample, document))
+    permutation = RunPermutation(sum(kept), manifest.config["output"]["shuffle_run"], manifest.config["seed"])
+    return permutation(sum(kept[: row.unit]) + inside)
+
+
+def _ordered_rank(row: LedgerRow, measure: str, connection: duckdb.DuckDBPyConnection) -> int:
+    sample = row.sample
+    place = [sample.measures[measure], sample.source, sample.part, sample.position]
+    (rank,) = connection.execute(KEPT_ORDERED.format(measure=measure), place).fetchone() or (0,)
+    return int(rank)
 
 
 def member_names(sample: Sample, document: bool) -> list[str]:

@@ -9,7 +9,7 @@ Of `order` and `copies` the written set takes the order: every first n documents
 replacement in which weights count (Efraimidis and Spirakis 2006, "Weighted random sampling with a reservoir"; the same
 race of exponential clocks), so that a budget of documents or tokens is a prefix. A copy would give two samples one
 content, which keys, duplicates and `verify` rule out; a trainer that repeats what is dense reads the weight instead.
-Left out on purpose: the classifier (classifiers/heads.py); where weight and order are stored.
+Left out on purpose: the classifier (classifiers/heads.py); how an order becomes a plan (transforms/planning.py).
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ from collections.abc import Iterable, Mapping
 
 from configs.schema.knowledge import KnowledgeRules
 from transforms.fingerprints import chance
+from transforms.picture_classes import KNOWLEDGE, check_known, class_probabilities
+from transforms.records import Sample, is_shown, pictures, with_measures
 
 PURPOSE = "knowledge order"
+DENSITY, WEIGHT, ORDER = "knowledge_density", "knowledge_weight", "knowledge_order"
+"""Measures of a document."""
 
 
 def measure_knowledge(probabilities: Mapping[str, float], rules: KnowledgeRules) -> float:
     """The probability (0..1, 4 decimals) that a picture is of any knowledge class, from those of its classes.
 
-    Raises ValueError where the head knows a wanted class not, which is a wrong config and no picture's fault.
+    Raises ConfigError where the head knows a wanted class not, which is no picture's fault.
     """
-    if unknown := [name for name in rules.classes if name not in probabilities]:
-        raise ValueError(f"knowledge.classes: expected classes of the head {sorted(probabilities)}, found {unknown}")
+    check_known(rules.classes, probabilities, "knowledge.classes")
     return round(min(sum(probabilities[name] for name in rules.classes), 1.0), 4)
 
 
@@ -55,3 +58,19 @@ def draw_order(key: str, weight: float, seed: int) -> float:
         raise ValueError(f"expected a weight above 0 for {key!r}, found {weight}")
     # 1 - u lies in (0, 1]. Rounded, because the last digit of a logarithm differs between C libraries.
     return round(-math.log(1.0 - chance(seed, key, PURPOSE)) / weight, 9)
+
+
+def order_measure(rules: KnowledgeRules) -> str:
+    """The measure by which the written set is ordered; empty for the pool's order."""
+    return ORDER if rules.enabled and rules.order == "weighted" else ""
+
+
+def mark_knowledge(sample: Sample, rules: KnowledgeRules, seed: int) -> Sample:
+    """Measures the document by those of its pictures that stay; its place in the order where that is asked for."""
+    if not (rules.enabled and sample.alive):
+        return sample
+    asked = [class_probabilities(picture, KNOWLEDGE) for picture in pictures(sample) if is_shown(picture)]
+    density = document_density([measure_knowledge(found, rules) for found in asked if found], rules)
+    weight = sampling_weight(density, rules)
+    marked = with_measures(sample, **{DENSITY: density, WEIGHT: weight})
+    return with_measures(marked, **{ORDER: draw_order(sample.key, weight, seed)}) if order_measure(rules) else marked

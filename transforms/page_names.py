@@ -63,7 +63,7 @@ _TITLE = re.compile(r"(?:^|[\s_-])(?:article|blog|content|entry|news|post|story)
 @lru_cache(maxsize=8192)
 def title_name(names: str) -> bool:
     """Whether a class says that a heading is the title of the page's article, whatever its level."""
-    return _TITLE.search(names[:_MAX_NAME].lower()) is not None
+    return _TITLE.search(names[:MAX_NAME].lower()) is not None
 
 
 _PICTURE_BOX = re.compile(

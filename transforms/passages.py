@@ -3,6 +3,7 @@
 A passage is one text of the page: a heading, a paragraph, a list, a caption. The model sees pictures one by one, so
 that a document of many large ones takes no more memory than one of few; then all scores of a document are put together
 and its pictures are assigned to passages (transforms/picture_passages.py).
+With it go the embeddings that heads read (transforms/picture_classes.py), so that no picture is shown to CLIP twice.
 Left out on purpose: cutting passages into sentences; a model reads the beginning of a long one.
 """
 
@@ -42,12 +43,12 @@ def neighbours(sample: Sample, piece: int, rules: PassageRules) -> tuple[int, li
     return place, [one for one in near if 0 <= one < len(passages)]
 
 
-def picture_views(sample: Sample, rules: PassageRules) -> list[Sample]:
-    """The document once for each of its pictures, with that picture and the passages near it."""
+def picture_views(sample: Sample, rules: PassageRules | None) -> list[Sample]:
+    """The document once for each of its pictures, with that picture and the passages near it; without rules alone."""
     passages = passage_pieces(sample)
     views = []
     for piece in shown_pieces(sample):
-        near = [sample.pieces[passages[one]] for one in neighbours(sample, piece, rules)[1]]
+        near = [sample.pieces[passages[one]] for one in neighbours(sample, piece, rules)[1]] if rules else []
         views.append(replace(sample, pieces=(sample.pieces[piece], *near)))
     return views
 
@@ -75,6 +76,22 @@ def conclude_passages(sample: Sample, answers: Sequence[PairScores], rules: Pass
         [piece, one.score, passages[one.best], passages[one.assigned] if one.assigned >= 0 else -1]
         for piece, one in zip(shown, assigned, strict=True)
     ]
+
+
+def conclude_pictures(
+    sample: Sample, answers: Sequence[PairScores], rules: PassageRules | None, embedded: bool
+) -> tuple[list[list[Any]], list[tuple[int, bytes]]]:
+    """What `conclude_passages` says, where there are rules, and each picture's embedding, where heads will ask for it.
+
+    The embeddings stay in the Visit's sidecar: no row holds one.
+    """
+    told = conclude_passages(sample, answers, rules) if rules else []
+    shown = zip(shown_pieces(sample), answers, strict=True)
+    return told, [(piece, answer.picture) for piece, answer in shown] if embedded else []
+
+
+def apply_pictures(sample: Sample, answer: tuple[Sequence[Sequence[Any]], Any]) -> Sample:
+    return apply_passages(sample, answer[0])
 
 
 def apply_passages(sample: Sample, answer: Sequence[Sequence[Any]]) -> Sample:

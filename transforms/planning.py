@@ -1,7 +1,7 @@
 """Planning the output: which kept row goes into which shard, without looking at a row.
 
 Counts of kept rows per unit give each kept row a global rank; an option permutes ranks in runs; a shard is a range of
-ranks. A plan is a few integers per run of rows, whatever the rows hold.
+ranks. A plan is a few integers per run of rows, whatever the rows hold; where a measure is the order, per row.
 """
 
 from __future__ import annotations
@@ -45,6 +45,25 @@ def plan_shards(
             length = min(count - first, permutation.left_in_run(rank), samples_per_shard - new % samples_per_shard)
             yield new // samples_per_shard, Segment(new, unit, first, length, rows)
             first, rank = first + length, rank + length
+
+
+def order_bucket(order: float, buckets: int) -> int:
+    """In which of `buckets` a place in an order lies: a lower order never in a later one, whatever the machine.
+
+    `order` is 0 or more, with nine decimals at most. Whole numbers, because a rounded quotient may fall either side of
+    a bucket's edge. x / (1 + x) spreads what `draw_order` gives evenly, but for a factor of the weight.
+    """
+    whole = round(order * 10**9)
+    return whole * buckets // (whole + 10**9)
+
+
+def plan_ordered(
+    rows: Sequence[tuple[float, int, int, str]], samples_per_shard: int, before: int = 0
+) -> Iterator[tuple[int, Segment]]:
+    """(shard, segment) for rows given as (order, unit, kept row of the unit, URI of kept rows), the lowest order first;
+    equal ones lie as in the pool. `before` is the number of rows in earlier buckets."""
+    for rank, (_, unit, row, uri) in enumerate(sorted(rows), before):
+        yield rank // samples_per_shard, Segment(rank, unit, row, 1, uri)
 
 
 class RunPermutation:

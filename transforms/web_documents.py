@@ -14,13 +14,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from configs.schema.web import MODEL_KEYS, WebConfig, decoding_rules, image_rules
+from configs.schema.web import MODEL_KEYS, WebConfig, asks_clip, decoding_rules, image_rules
 from transforms.adverts import check_advert
 from transforms.fates import forget_fate, mark_pictures, mark_sample
 from transforms.image_quality import check_image
+from transforms.knowledge import DENSITY, ORDER, WEIGHT, mark_knowledge
 from transforms.known_documents import check_known_document
 from transforms.matching import match_in_memory
 from transforms.passages import is_unscored
+from transforms.picture_classes import CLASS, KNOWLEDGE, check_class, is_unjudged
 from transforms.picture_passages import check_passage
 from transforms.picture_signs import PageSigns, measure_pixels
 from transforms.pictures import measure_alone
@@ -34,6 +36,7 @@ from transforms.web_texts import check_album, check_safety, check_text, mark_wor
 
 TOLD = frozenset(
     {"pictures_kept", "words_per_picture", "text_copies", "text_duplicate_of", "text_similarity", "unscored"}
+    | {DENSITY, WEIGHT, ORDER}
 )
 """Measures of a document that follow from its decisions."""
 LOOK_KEYS = {
@@ -43,9 +46,13 @@ LOOK_KEYS = {
     "picture": frozenset({"decoration_words", "tracker_words"}),
     "passages": frozenset({"enabled", "window", "one_picture", *MODEL_KEYS}),
     "against": frozenset({"runs"}),
+    "classifier": frozenset({"enabled", "head"}),
+    "knowledge": frozenset({"enabled", "head"}),
     "adverts": frozenset({"lists", "advert_words", "banner_words", "size_tolerance"}),
 }
 """Keys of the config, by section, that what is measured on an opened picture, or by a model, depends on."""
+MODELS = frozenset({"passages", "classifier", "knowledge"})
+"""Sections of LOOK_KEYS whose measures a model makes."""
 
 
 def scan_reads(cfg: WebConfig) -> dict[str, Any]:
@@ -57,7 +64,7 @@ def scan_reads(cfg: WebConfig) -> dict[str, Any]:
 def look_reads(cfg: WebConfig) -> dict[str, Any]:
     """What of the config the second look at a picture depends on."""
     values = cfg.model_dump()
-    sections = {name: keys for name, keys in LOOK_KEYS.items() if name not in ("passages", "against")}
+    sections = {name: keys for name, keys in LOOK_KEYS.items() if name not in (*MODELS, "against")}
     return {section: {key: values[section][key] for key in sorted(keys)} for section, keys in sections.items()}
 
 
@@ -118,9 +125,19 @@ def _check_clean(picture: Picture, cfg: WebConfig) -> Drop | None:
     return check_codes(picture, cfg.codes) or check_advert(picture, cfg.adverts)
 
 
+def mark_class(sample: Sample, cfg: WebConfig) -> Sample:
+    """Pictures of a class that may not stay, after the page-image classifier was asked."""
+    return mark_pictures(sample, partial(check_class, rules=cfg.classifier)) if cfg.classifier.enabled else sample
+
+
 def mark_near_text(sample: Sample, cfg: WebConfig) -> Sample:
     """Pictures unlike every passage near them, after the model was asked."""
     return mark_pictures(sample, partial(check_passage, rules=cfg.passages)) if cfg.passages.enabled else sample
+
+
+def mark_dense(sample: Sample, cfg: WebConfig) -> Sample:
+    """The document's weight, by the knowledge in the pictures that stay. No rule reads it."""
+    return mark_knowledge(sample, cfg.knowledge, cfg.seed)
 
 
 def mark_document(sample: Sample, cfg: WebConfig) -> Sample:
@@ -144,7 +161,17 @@ def mark_unique(sample: Sample, cfg: WebConfig) -> Sample:
     return mark_sample(sample, partial(check_text_duplicate, rules=cfg.duplicates))
 
 
-MARKS = (mark_found, mark_sound, mark_single, mark_clean, mark_near_text, mark_document, mark_new)
+MARKS = (
+    mark_found,
+    mark_sound,
+    mark_single,
+    mark_clean,
+    mark_class,
+    mark_near_text,
+    mark_dense,
+    mark_document,
+    mark_new,
+)
 """Every decision about a document alone, in order."""
 
 
@@ -162,9 +189,13 @@ def decide_again(
 def _decide(sample: Sample, cfg: WebConfig) -> Sample:
     for mark in MARKS:
         sample = mark(sample, cfg)
-    return (
-        with_measures(sample, unscored=1) if cfg.passages.enabled and sample.alive and is_unscored(sample) else sample
-    )
+    return with_measures(sample, unscored=1) if asks_clip(cfg) and sample.alive and _is_unseen(sample, cfg) else sample
+
+
+def _is_unseen(sample: Sample, cfg: WebConfig) -> bool:
+    """Whether a picture that stays was never shown to a model."""
+    heads = [CLASS] * cfg.classifier.enabled + [KNOWLEDGE] * cfg.knowledge.enabled
+    return is_unjudged(sample, heads) or (cfg.passages.enabled and is_unscored(sample))
 
 
 def _forget(sample: Sample) -> Sample:

@@ -30,3 +30,7 @@ class KnowledgeRules(Strict):
     """Where the sum ends, so that no page of a hundred icons of maps outweighs a textbook."""
     boost: float = Field(3.0, ge=0)
     """weight = 1 + boost * density: a document with one sure chart is drawn four times as readily as one without."""
+    order: Literal["pool", "weighted"] = "pool"
+    """The order of the written set. `pool`: the pool's, as `output.shuffle_run` has it. `weighted`: drawn by weight, so
+    that every first n documents are a sample of n in which weights count; each document is then read on its own, and
+    `output.shuffle_run` is not asked."""

@@ -6,11 +6,12 @@ How archives and pages are read: web_reading.py, web_page.py; the rules: web_rul
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from configs.schema.caption import ImageRules, OutputRules, ReadRules, RelevanceRules
+from configs.schema.knowledge import KnowledgeRules
 from configs.schema.strict import Strict
 from configs.schema.web_page import PageRules
 from configs.schema.web_reading import WebReadRules
@@ -56,8 +57,28 @@ class ContentRules(Strict):
     """Bits of the grey histogram. Spacers and bars lie below."""
 
 
+class PictureClassRules(Strict):
+    """The page-image classifier: a head on the embeddings of the CLIP model that `passages` names."""
+
+    enabled: bool = False
+    """Off by default, because it needs a trained head (`beamsift classifier fit`)."""
+    head: str = ""
+    """Path or URI of the head's .safetensors; it must belong to the CLIP model of the run."""
+    max_probability: dict[str, Annotated[float, Field(ge=0, le=1)]] = {
+        "advertisement": 0.7,
+        "qr_code": 0.7,
+        "decoration": 0.7,
+    }
+    """By class of the head, which must know it, the probability above which a picture goes; other classes may stay.
+    GLM-4.1V states neither classes nor limits. 0.7, ours: of 1,300 pictures of the toy web none that is content lies
+    above 0.51 and none that is not below 0.9."""
+
+
 class PassageModelRules(PassageRules):
-    """The model that scores each picture against the passages near it, and the score it must have."""
+    """The model that scores each picture against the passages near it, and the score it must have.
+
+    Model, device, batches and threads are those of all heads too: a picture is embedded once for all of them.
+    """
 
     enabled: bool = False
     """Off until a model is named: 0.15 on one is not 0.15 on another, and no model comes with beamsift."""
@@ -93,7 +114,9 @@ class WebConfig(Strict):
     repeats: RepeatedPictureRules = RepeatedPictureRules()
     codes: CodeRules = CodeRules()
     adverts: AdvertRules = AdvertRules()
+    classifier: PictureClassRules = PictureClassRules()
     passages: PassageModelRules = PassageModelRules()
+    knowledge: KnowledgeRules = KnowledgeRules()
     text: WebTextRules = WebTextRules()
     safety: SafetyRules = SafetyRules()
     album: AlbumRules = AlbumRules()
@@ -122,6 +145,15 @@ def document_rules(cfg: WebConfig) -> ReadRules:
 def image_rules(rules: ContentRules) -> ImageRules:
     """The same as the rules of transforms/image_quality.py, without those on size and shape, which web_rules.py has."""
     return ImageRules(min_short_side=1, max_aspect_ratio=MAX_SIDE, min_pixel_count=1, **rules.model_dump())
+
+
+def asks_clip(cfg: WebConfig) -> bool:
+    """Whether any step needs the CLIP model of `passages`."""
+    return cfg.passages.enabled or asks_heads(cfg)
+
+
+def asks_heads(cfg: WebConfig) -> bool:
+    return cfg.classifier.enabled or cfg.knowledge.enabled
 
 
 def relevance_rules(rules: PassageModelRules) -> RelevanceRules:

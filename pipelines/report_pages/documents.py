@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pipelines.report_pages.markup import count, esc, foreign, number, section
 from pipelines.report_pages.thumbnails import Thumbnails
 from pipelines.report_queries import Row
+from transforms.knowledge import WEIGHT
+from transforms.picture_classes import CLASS, KNOWLEDGE
 from transforms.records import Picture, Sample, Span, Text, is_shown
 
 PIECES = 60
@@ -33,6 +35,7 @@ def document_card(sample: Sample, thumbnails: Thumbnails) -> str:
     left = len(sample.pieces) - outside - PIECES
     notes = [f"{_pictures(outside)} outside the content"] if outside else []
     notes += [f"{count(left)} further pieces"] if left > 0 else []
+    notes += [f"weight {number(sample.measures[WEIGHT])}"] if WEIGHT in sample.measures else []
     parts = "".join(_picture(p, sample, thumbnails) if isinstance(p, Picture) else _text(p) for p in _shown(sample))
     return (
         f'<article class="document card" tabindex="0"><h3>{foreign(said.get("title") or sample.source_key, 120)}</h3>'
@@ -70,10 +73,19 @@ def _text(text: Text) -> str:
 
 
 def _picture(picture: Picture, sample: Sample, thumbnails: Thumbnails) -> str:
-    image = thumbnails.image(_row(picture, sample))
+    image, classes = thumbnails.image(_row(picture, sample)), _classes(picture)
     if is_shown(picture):
-        return f'<figure class="piece">{image}</figure>'
-    return f'<figure class="piece gone">{image}<figcaption>{_reason(picture)}</figcaption></figure>'
+        told = f"<figcaption>{classes}</figcaption>" if classes else ""
+        return f'<figure class="piece">{image}{told}</figure>'
+    told = " · ".join(part for part in (_reason(picture), classes) if part)
+    return f'<figure class="piece gone">{image}<figcaption>{told}</figcaption></figure>'
+
+
+def _classes(picture: Picture) -> str:
+    """What heads say of it: the most probable class of each, and how probable it is."""
+    found = [(head, str(picture.measures[head])) for head in (CLASS, KNOWLEDGE) if head in picture.measures]
+    told = [f"{foreign(name, 40)} {number(picture.measures[f'{head}_{name}'])}" for head, name in found]
+    return " · ".join(told)
 
 
 def _reason(picture: Picture) -> str:

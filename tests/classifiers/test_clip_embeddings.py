@@ -21,7 +21,10 @@ def test_embeddings_are_kept_where_they_are_asked_for(tmp_path):
     packed = (found[0].picture, *found[0].captions)
     picture, *captions = (np.frombuffer(data, np.float16).astype(float) for data in packed)
     assert np.allclose([picture @ caption for caption in captions], found[0].scores, atol=2e-3)
-    assert (found[1].picture, plain[0].picture, plain[0].captions) == (b"", b"", ())
+    assert (plain[0].picture, plain[0].captions, plain[1].picture) == (b"", (), b"")
+    assert len(found[1].picture) == len(found[0].picture) and found[1].captions == ()
+    alone = np.frombuffer(found[1].picture, np.float16)  # a picture without a caption is embedded too: heads read it
+    assert np.allclose(alone, keeping.embed([noise(1)])[0], atol=1e-3)
     assert keeping.fingerprint() != made.fingerprint()
 
 

@@ -1,9 +1,12 @@
 """Knowledge density: measures of pictures become a weight and a place in the order; nothing is dropped."""
 
 import pytest
+from msgspec.structs import replace
 
 from configs.schema.knowledge import KnowledgeRules
-from transforms.knowledge import document_density, draw_order, measure_knowledge, sampling_weight
+from transforms.knowledge import document_density, draw_order, mark_knowledge, measure_knowledge, sampling_weight
+from transforms.picture_classes import class_measures
+from transforms.records import Drop, Picture, Sample, Span
 
 RULES = KnowledgeRules(classes=("chart", "map"))
 
@@ -60,3 +63,37 @@ def test_a_prefix_of_the_order_holds_weights_over_their_share():
 def test_a_weight_that_is_none_is_refused(weight):
     with pytest.raises(ValueError, match="expected a weight above 0 for 'a'"):
         draw_order("a", weight, 0)
+
+
+def document(*told: tuple[Drop | None, dict[str, float]]) -> Sample:
+    span = Span("a.warc", 0, 9, "warc")
+    pieces = [Picture(span, measures=class_measures("knowledge", found) if found else {}, drop=d) for d, found in told]
+    return Sample("d", "a.warc", 0, 0, tuple(pieces))
+
+
+GONE = Drop("picture_code", 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("told", "weight"),
+    [
+        ([(None, {"chart": 0.9, "map": 0.0, "other": 0.1}), (None, {"chart": 0.0, "map": 0.8, "other": 0.2})], 3.7),
+        ([(None, {"chart": 0.4, "map": 0.3, "other": 0.3})], 3.1),  # both classes carry knowledge
+        ([(GONE, {"chart": 1.0, "map": 0.0, "other": 0.0})], 1.0),  # a picture that went
+        ([(None, {})], 1.0),  # one that no head was shown
+        ([], 1.0),
+    ],
+)
+def test_a_document_is_weighed_by_its_pictures_that_stay(told, weight):
+    rules = RULES.model_copy(update={"enabled": True})
+    marked = mark_knowledge(document(*told), rules, 0).measures
+    assert marked == {"knowledge_density": round((weight - 1) / 3, 4), "knowledge_weight": weight}
+    ordered = mark_knowledge(document(*told), rules.model_copy(update={"order": "weighted"}), 0).measures
+    assert ordered == marked | {"knowledge_order": draw_order("d", weight, 0)}
+
+
+def test_a_document_that_went_is_not_weighed_and_nothing_is_where_the_step_is_off():
+    asked = document((None, {"chart": 1.0, "map": 0.0, "other": 0.0}))
+    dropped = replace(asked, drop=Drop("document_album", 1, 10))
+    assert mark_knowledge(dropped, RULES.model_copy(update={"enabled": True}), 0) is dropped
+    assert mark_knowledge(asked, RULES, 0) is asked

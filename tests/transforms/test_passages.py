@@ -3,7 +3,15 @@
 import pytest
 
 from configs.schema.web import PassageModelRules
-from transforms.passages import apply_passages, conclude_passages, is_unscored, neighbours, picture_views
+from transforms.passages import (
+    apply_passages,
+    apply_pictures,
+    conclude_passages,
+    conclude_pictures,
+    is_unscored,
+    neighbours,
+    picture_views,
+)
 from transforms.records import Drop, Picture, Sample, Span, Text, pictures
 from transforms.relevance import PairScores
 
@@ -26,6 +34,21 @@ def test_each_picture_that_stays_is_a_view():
     views = picture_views(document("a", "P", "b", "x", "c", "P"), PassageModelRules(window=1))
     assert [[p.value for p in view.pieces[1:]] for view in views] == [["a", "b"], ["c"]]
     assert [view.pieces[0] for view in views] == [PICTURE, PICTURE]
+
+
+def test_for_heads_alone_a_view_is_a_picture():
+    asked = document("a", "P", "x", "P")
+    assert [view.pieces for view in picture_views(asked, None)] == [(PICTURE,), (PICTURE,)]
+    told = conclude_pictures(asked, [PairScores(picture=b"1"), PairScores(picture=b"2")], None, embedded=True)
+    assert told == ([], [(1, b"1"), (3, b"2")])
+    assert apply_pictures(asked, told) == asked
+
+
+def test_one_look_serves_passages_and_heads():
+    asked, rules = document("a", "P"), PassageModelRules()
+    answers = [PairScores((0.5,), picture=b"1")]
+    assert conclude_pictures(asked, answers, rules, embedded=True) == ([[1, 0.5, 0, 0]], [(1, b"1")])
+    assert conclude_pictures(asked, answers, rules, embedded=False) == ([[1, 0.5, 0, 0]], [])
 
 
 def test_two_pictures_like_one_passage_are_given_to_two():

@@ -1,12 +1,13 @@
 """Planning: each kept row has one place, every shard but the last is full, and runs of rows stay together."""
 
+import math
 from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.planning import RunPermutation, Segment, plan_shards
+from transforms.planning import RunPermutation, Segment, order_bucket, plan_ordered, plan_shards
 
 COUNTS = st.lists(st.integers(0, 40), max_size=8)
 
@@ -99,3 +100,25 @@ def test_blocks_of_units_planned_alone_are_the_plan_of_all(counts, size, run, bl
         before = sum(counts[:start])
         found += plan_shards(kept[start : start + block], size, run, 3, before=before, total=sum(counts))
     assert found == list(plan_shards(kept, size, run, 3))
+
+
+ORDERS = st.lists(st.integers(0, 36 * 10**9).map(lambda n: n / 10**9), max_size=40)
+
+
+@given(ORDERS, st.integers(1, 50), st.integers(1, 9))
+def test_buckets_of_an_order_planned_alone_are_one_sort_of_all(orders, buckets, size):
+    rows = [(order, row % 3, row // 3, f"kept/{row % 3}") for row, order in enumerate(orders)]
+    found, before = [], 0
+    for bucket in range(buckets):
+        own = [row for row in rows if order_bucket(row[0], buckets) == bucket]
+        found += plan_ordered(own[::-1], size, before)
+        before += len(own)
+    assert found == [
+        (rank // size, Segment(rank, unit, row, 1, uri)) for rank, (_, unit, row, uri) in enumerate(sorted(rows))
+    ]
+
+
+def test_buckets_of_drawn_orders_are_even():
+    """Exponential, as weights of 1 give them: no bucket of 100 holds over twice its share of 10,000."""
+    found = Counter(order_bucket(round(-math.log(1 - i / 10_000), 9), 100) for i in range(10_000))
+    assert max(found.values()) <= 200 and set(found) <= set(range(100))

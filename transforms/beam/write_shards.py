@@ -18,6 +18,7 @@ from apache_beam.pvalue import PCollection
 from msgspec.structs import replace
 
 from configs.schema.caption import OutputRules
+from transforms.beam.plan_order import PlanByOrder
 from transforms.beam.verbs import Site, open_site
 from transforms.beam.write_ledger import Tally
 from transforms.fingerprints import fingerprint
@@ -53,8 +54,19 @@ class WriteShards(beam.PTransform):
     site: Site
     documents: bool = False
     """Whether samples are documents, which have no `.txt`."""
+    order: tuple[str, int] = ("", 0)
+    """The measure by which rows are ordered, empty for the pool's order, and into how many buckets it is cut."""
 
     def expand(self, tallies: PCollection) -> PCollection:
+        measure, buckets = self.order
+        by_order = PlanByOrder(measure, self.rules.samples_per_shard, buckets, self.site)
+        return (
+            (tallies | "PlanByOrder" >> by_order if measure else self._plan(tallies))
+            | "ByShard" >> beam.GroupByKey()  # shuffle: segments, never pictures
+            | "Write" >> beam.ParDo(WriteShard(self.site, self.documents)).with_output_types(bytes)
+        )
+
+    def _plan(self, tallies: PCollection) -> PCollection:
         blocks = (
             tallies
             | "Kept" >> beam.Map(_kept).with_output_types(tuple[int, tuple[int, int, str]])
@@ -62,12 +74,7 @@ class WriteShards(beam.PTransform):
         )
         counts = blocks | "Count" >> beam.MapTuple(_count).with_output_types(tuple[int, int])
         plan = beam.FlatMap(_planned, beam.pvalue.AsList(counts), rules=self.rules, seed=self.seed)
-        return (
-            blocks
-            | "Plan" >> plan.with_output_types(tuple[int, Segment])
-            | "ByShard" >> beam.GroupByKey()  # shuffle: segments, never pictures
-            | "Write" >> beam.ParDo(WriteShard(self.site, self.documents)).with_output_types(bytes)
-        )
+        return blocks | "Plan" >> plan.with_output_types(tuple[int, Segment])
 
 
 def _kept(encoded: bytes) -> tuple[int, tuple[int, int, str]]:
