@@ -43,12 +43,17 @@ WHOLE = Shard()
 
 
 class Borders(NamedTuple):
-    """Where documents begin and end among queries and among keys, (D + 1,) from 0, on the device and on the host."""
+    """Where D documents begin and end among queries and among keys; the last key is that of the last query.
+
+    The kernel reads what is on the device and two numbers; a compiled layer that read the lists would be compiled again
+    for every pack.
+    """
 
     queries: Tensor
-    """int32."""
+    """(D + 1,) int32 from 0."""
     keys: Tensor
-    """int32; a document's keys end where its queries end."""
+    longest_queries: int
+    longest_keys: int
     query_list: tuple[int, ...]
     key_list: tuple[int, ...]
 
@@ -103,7 +108,8 @@ def plan_attention(bounds: Sequence[int] | Array, shard: Shard = WHOLE, device: 
 
 def place_borders(queries: Sequence[int], keys: Sequence[int], device: Any) -> Borders:
     on_device = [torch.tensor(places, dtype=torch.int32).to(device, non_blocking=True) for places in (queries, keys)]
-    return Borders(on_device[0], on_device[1], tuple(queries), tuple(keys))
+    longest = [max(end - start for start, end in pairwise(places)) for places in (queries, keys)]
+    return Borders(on_device[0], on_device[1], longest[0], longest[1], tuple(queries), tuple(keys))
 
 
 def packed_attention(
@@ -224,15 +230,11 @@ def _attend_at_once(
         value[0].transpose(0, 1),
         borders.queries,
         borders.keys,
-        _longest(borders.query_list),
-        _longest(borders.key_list),
+        borders.longest_queries,
+        borders.longest_keys,
         scale=scale,
         window_size=(-1, 0) if causal else (-1, -1),
         enable_gqa=query.shape[1] != key.shape[1],
     )
     assert isinstance(seen, Tensor)
     return seen[None]
-
-
-def _longest(places: Sequence[int]) -> int:
-    return max(end - start for start, end in pairwise(places))

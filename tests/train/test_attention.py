@@ -16,6 +16,7 @@ from tests.train.ranks import run_ranks
 from train.attention import (
     PackingError,
     Shard,
+    _attend_at_once,
     attend,
     packed_attention,
     picture_attention,
@@ -89,6 +90,51 @@ def test_a_picture_sees_itself_whole_and_no_other():
     for part in (slice(0, 2), slice(2, 5)):
         wanted = scaled_dot_product_attention(query[:, :, part], key[:, :, part], value[:, :, part], scale=0.3)
         torch.testing.assert_close(found[:, part], wanted.transpose(1, 2))
+
+
+def varlen_by_the_book(query, key, value, starts, firsts, most, longest, *, scale, window_size, enable_gqa):
+    """What torch.nn.attention.varlen_attn says it computes; keys of a document end where its queries end."""
+    assert (
+        starts.dtype == firsts.dtype == torch.int32 and starts.diff().max() == most and firsts.diff().max() == longest
+    )
+    seen = []
+    for own, known in zip(starts.tolist()[1:], firsts.tolist()[1:], strict=True):
+        queries = query[starts[len(seen)] : own].transpose(0, 1)
+        keys, values = (part[firsts[len(seen)] : known].transpose(0, 1) for part in (key, value))
+        mask = torch.ones(queries.shape[1], keys.shape[1], dtype=torch.bool)
+        mask = mask.tril(keys.shape[1] - queries.shape[1]) if window_size == (-1, 0) else mask
+        seen.append(
+            scaled_dot_product_attention(queries, keys, values, mask, enable_gqa=enable_gqa, scale=scale).transpose(
+                0, 1
+            )
+        )
+    return torch.cat(seen)
+
+
+@pytest.mark.parametrize(("rank", "size"), [(0, 1), (0, 2), (1, 2)])
+def test_the_kernel_is_asked_for_what_is_computed_without_it(monkeypatch, rank, size):
+    """The kernel itself needs a GPU; here stands in what its page says."""
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", varlen_by_the_book)
+    for causal in (True, False):
+        for part in plan_attention([0, 3, 4, 9, 16], Shard(rank, size)).stretches:
+            known = part.keys.stop - part.keys.start
+            query, key, value = drawn(len(range(16)[part.queries]), 4, 0), drawn(known, 2, 1), drawn(known, 2, 2)
+            named = {"scale": 0.3, "causal": causal}
+            wanted = attend(query, key, value, part.borders, **named)
+            torch.testing.assert_close(_attend_at_once(query, key, value, part.borders, **named), wanted)
+
+
+def test_the_kernel_takes_what_it_is_given():
+    """Shapes and types alone, on a GPU that is only thought of."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode():
+        sizes = ((4, 16), (2, 16), (2, 16))
+        query, key, value = (torch.empty(1, *size, 64, device="cuda", dtype=torch.bfloat16) for size in sizes)
+        found, _ = packed_attention(
+            None, query, key, value, None, scaling=0.1, plan=plan_attention([0, 5, 16], device="cuda")
+        )
+    assert (found.shape, found.device.type, found.dtype) == ((1, 16, 4, 64), "cuda", torch.bfloat16)
 
 
 def test_without_a_plan_nothing_is_computed():
