@@ -116,6 +116,13 @@ def checkpoint_layers(model: PackedModel, every: int = 1) -> None:
         model.glm.activation_checkpointing_disable()
 
 
+def compile_layers(model: PackedModel, backend: str = "inductor") -> None:
+    """Compiles each layer by itself, whole, and no more often than a few times: lengths may differ from pack to pack.
+    Where attention goes document by document, as on a CPU, every new set of lengths would be compiled anew instead."""
+    for layer in [*model.glm.model.visual.blocks, *model.glm.model.language_model.layers]:
+        layer.compile(backend=backend)
+
+
 def find_dtype(name: str) -> torch.dtype:
     if name not in DTYPES:
         raise ModelError(f"train: expected a dtype of {', '.join(DTYPES)}, found {name!r}")

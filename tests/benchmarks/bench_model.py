@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from train.attention import packed_attention, plan_attention
 from train.data.records import Pack
 from train.media import picture_patches
-from train.model import build_model, checkpoint_layers
+from train.model import build_model, checkpoint_layers, compile_layers
 from train.packed_inputs import pack_inputs
 from train.positions import document_positions
 from train.presets import PRESETS
@@ -103,6 +103,8 @@ def bench_step(preset: str, tokens: int, every: int) -> tuple[str, str]:
     dtype = "bfloat16" if device == "cuda" else "float32"
     model = build_model(preset, dtype=dtype, device=device).train()
     checkpoint_layers(model, every)
+    if device == "cuda":
+        compile_layers(model)
     pack = made_pack(tokens, PRESETS[preset].tokens.image)
     labels = torch.from_numpy(pack.labels).long().to(device)
     times = []

@@ -1,6 +1,7 @@
 """Models made, read, written, frozen and checkpointed; each way that weights can be wrong is told."""
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -9,10 +10,13 @@ pytest.importorskip("transformers")
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from classifiers.errors import ModelError
 from tests.train.documents import IMAGE, draw_documents, join_documents
-from train.model import build_model, checkpoint_layers, export_model, freeze, load_model
+from train.attention import _attend_at_once
+from train.model import build_model, checkpoint_layers, compile_layers, export_model, freeze, load_model
 from train.packed_inputs import pack_inputs
 from train.presets import GROUPS, TokenIds, count_parameters, group_of
 
@@ -199,6 +203,43 @@ def test_checkpointed_layers_run_twice_and_give_the_same_gradients(every, runs):
     found = gradients(model)
     assert len(done) == runs
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+@torch.library.custom_op("beamsift_tests::varlen", mutates_args={})
+def varlen(
+    query: Tensor, key: Tensor, value: Tensor, starts: Tensor, longest: int, scale: float, causal: bool
+) -> Tensor:
+    """In the place of torch's kernel, which needs a GPU: opaque to the compiler as that is."""
+    seen = []
+    for start, end in pairwise(starts.tolist()):
+        parts = (part[start:end].transpose(0, 1) for part in (query, key, value))
+        seen.append(scaled_dot_product_attention(*parts, is_causal=causal, scale=scale, enable_gqa=True))
+    return torch.cat(seen, dim=1).transpose(0, 1).contiguous()
+
+
+@varlen.register_fake
+def _(query, key, value, starts, longest, scale, causal):
+    return torch.empty_like(query, memory_format=torch.contiguous_format)
+
+
+def test_layers_are_compiled_a_few_times_and_not_for_every_pack(monkeypatch):
+    from torch._dynamo.utils import counters
+
+    def kernel(query, key, value, starts, _, longest, __, *, scale, window_size, enable_gqa):
+        return varlen(query, key, value, starts, longest, scale, window_size == (-1, 0))
+
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", kernel)
+    monkeypatch.setattr("train.attention._attend_in_turn", _attend_at_once)
+    model, compiled = build_model("tiny").eval(), build_model("tiny").eval()
+    compile_layers(compiled, backend="eager")
+    counters.clear()
+    graphs = []
+    for number in (1, 2, 3, 4, 5, 2, 6):
+        pack = pack_inputs(join_documents(draw_documents(PARTS * number, number), padding=112 - 16 * number), IMAGE)
+        with torch.no_grad():
+            assert torch.equal(compiled(pack), model(pack))
+        graphs.append(counters["stats"]["unique_graphs"])
+    assert graphs[2] == graphs[-1] <= 6 and not counters["graph_break"], graphs
 
 
 def test_convolutions_over_their_whole_input_are_products(exported):
