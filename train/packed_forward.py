@@ -8,7 +8,7 @@ Left out on purpose: the loss (train/losses.py takes it in chunks, so logits of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import torch
@@ -69,11 +69,16 @@ class PackedModel(nn.Module):
 
     @contextmanager
     def as_library(self) -> Iterator[Any]:
-        """The model with transformers' own attention, for `generate` and other unpacked calls; back again after it."""
+        """The model with transformers' own attention, for `generate` and other unpacked calls; back again after it.
+        Not for a model whose weights are shards: these are whole inside `forward` alone (train/writing.py)."""
         self._refuse_leaks = False
         self.glm.set_attn_implementation("sdpa")
+        layers = [*self.glm.model.visual.blocks, *self.glm.model.language_model.layers]
+        compiled = any(layer._compiled_call_impl is not None for layer in layers)
         try:
-            yield self.glm
+            # A cache grows with every token, and each length would be compiled anew.
+            with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
+                yield self.glm
         finally:
             self.glm.set_attn_implementation({"text_config": TEXT, "vision_config": PICTURES})
             self._refuse_leaks = True

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from classifiers.errors import ModelError
-from tests.train.documents import IMAGE, draw_documents, join_documents
+from tests.train.documents import IMAGE, draw_document, draw_documents, join_documents, library_inputs
 from train.attention import _attend_at_once
 from train.model import build_model, checkpoint_layers, compile_layers, export_model, freeze, load_model
 from train.packed_inputs import pack_inputs
@@ -239,6 +239,9 @@ def test_layers_are_compiled_a_few_times_and_not_for_every_pack(monkeypatch):
         with torch.no_grad():
             assert torch.equal(compiled(pack), model(pack))
         graphs.append(counters["stats"]["unique_graphs"])
+    with compiled.as_library() as library:
+        library.generate(**library_inputs(draw_document(PARTS[0])), max_new_tokens=3, do_sample=False)
+    graphs.append(counters["stats"]["unique_graphs"])
     assert graphs[2] == graphs[-1] <= 6 and not counters["graph_break"], graphs
 
 
