@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
@@ -20,8 +21,10 @@ import webdataset
 
 from tests.benchmarks.corpus import texture
 from tests.train.data.toy_set import write_indexed
+from train.data.course import new_course
 from train.data.decoding import Workers
-from train.data.loader import Loader, LoaderRules, SourceSpec, open_mixture
+from train.data.loader import PLANNED, Loader, LoaderRules, SourceSpec, open_mixture
+from train.data.mixture import Mixture, Share
 from train.data.records import RawSample
 from train.pack import Packer
 
@@ -73,16 +76,23 @@ def alone(workers: int) -> int:
         return sum(1 for _ in threads.map(decode_picture, data))
 
 
-def take_turns(*sides: Callable[[], int]) -> list[float]:
-    """Samples a second of each side, the best of its rounds."""
-    best = [float("inf")] * len(sides)
+class Rates(NamedTuple):
+    """Samples a second, and a second of this process's CPU: the best of the rounds of each."""
+
+    wall: float
+    cpu: float
+
+
+def take_turns(*sides: Callable[[], int]) -> list[Rates]:
+    walls, cpus = [[float("inf")] * len(sides) for _ in range(2)]
     for _ in range(ROUNDS):
         for number, side in enumerate(sides):
-            started = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.process_time()
             if (found := side()) != SAMPLES:
                 raise RuntimeError(f"expected {SAMPLES} samples, found {found}")
-            best[number] = min(best[number], time.perf_counter() - started)
-    return [SAMPLES / seconds for seconds in best]
+            walls[number] = min(walls[number], time.perf_counter() - wall)
+            cpus[number] = min(cpus[number], time.process_time() - cpu)
+    return [Rates(SAMPLES / wall, SAMPLES / cpu) for wall, cpu in zip(walls, cpus, strict=True)]
 
 
 def bench(folder: Path) -> Iterable[tuple[str, str]]:
@@ -103,8 +113,22 @@ def bench(folder: Path) -> Iterable[tuple[str, str]]:
         given = iter(endless)
         next(given)  # processes take a second to start
         loaded, bound = take_turns(lambda: sum(1 for _ in islice(given, SAMPLES)), lambda: alone(2))
-    yield "l. with decoding, 2 processes that are up, ours / decoding alone in 2 threads", ratio(loaded, bound)
+    rate = f"{loaded.wall:,.0f}/s / {bound.wall:,.0f}/s = {loaded.wall / bound.wall:.2f}"
+    yield "l. with decoding, 2 processes that are up, ours / decoding alone in 2 threads", rate
+    yield "l. locating draws among ten billion samples of three sources, one rank / each of 512", locating()
     yield from packing()
+
+
+def locating() -> str:
+    """Microseconds a draw: what a rank pays for an order that nobody holds."""
+    mixture = Mixture([Share("a", 6 * 10**9, 7), Share("b", 3 * 10**9, 2), Share("c", 10**9, 1)], 1)
+    figures = []
+    for world in (1, 512):
+        course, started, count = new_course(world, 1), time.perf_counter(), 0
+        while count < 32 * PLANNED:
+            count += len(mixture.locate(course.draws(0, 10**6 + count, PLANNED)).row)
+        figures.append((time.perf_counter() - started) / count * 1e6)
+    return " / ".join(f"{figure:.1f} µs" for figure in figures)
 
 
 def packing() -> Iterable[tuple[str, str]]:
@@ -122,5 +146,6 @@ def packing() -> Iterable[tuple[str, str]]:
         yield label, f"{sum(lengths) / packs / 8192:.4f}, {len(lengths) / seconds:,.0f}/s"
 
 
-def ratio(ours: float, theirs: float) -> str:
-    return f"{ours:,.0f}/s / {theirs:,.0f}/s = {ours / theirs:.2f}"
+def ratio(ours: Rates, theirs: Rates) -> str:
+    wall = f"{ours.wall:,.0f}/s / {theirs.wall:,.0f}/s = {ours.wall / theirs.wall:.2f}"
+    return f"{wall}; by CPU {ours.cpu / theirs.cpu:.2f}"

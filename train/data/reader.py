@@ -71,7 +71,7 @@ class Reader:
     def read(self, addresses: Sequence[Address]) -> Iterator[RawSample | Corrupt]:
         """One answer an address, in order. Raises DataError where a shard is gone, and StoreUnavailable."""
         places = [self._find(address) for address in addresses]
-        remote = [one for one in places if isinstance(one, Found) and scheme_of(one.shard.uri) not in ("", "file")]
+        remote = [one for one in places if isinstance(one, Found) and _is_remote(one.shard.uri)]
         fetched = _fetch(remote) if remote else {}
         for place in places:
             yield place if isinstance(place, Corrupt) else self._read(place, fetched.get(place.address.draw))
@@ -126,6 +126,10 @@ class _File:
     def __del__(self) -> None:
         if self.number >= 0:
             os.close(self.number)
+
+
+def _is_remote(uri: str) -> bool:
+    return "://" in uri and scheme_of(uri) != "file"
 
 
 def _fetch(found: Sequence[Found]) -> dict[int, bytes | OSError]:
