@@ -16,6 +16,7 @@ import numpy as np
 
 from transforms.shard_reader import Extent
 
+SUFFIX = ".idx"
 MAGIC = b"beamidx1"
 _HEADER = struct.Struct("<8sQIIII")
 _SAMPLE = struct.Struct("<II")
@@ -30,7 +31,7 @@ SampleExtents = tuple[str, Sequence[Extent]]
 def index_name(shard: str) -> str:
     """`shards/000000.idx` beside `shards/000000.tar`."""
     stem, dot, _ = shard.rpartition(".")
-    return f"{stem if dot else shard}.idx"
+    return f"{stem if dot else shard}{SUFFIX}"
 
 
 def group_samples(members: Iterable[tuple[str, int, int]]) -> Iterator[SampleExtents]:

@@ -19,6 +19,7 @@ from configs.schema.strict import ConfigError
 from transforms.folder_reader import is_csv, read_folder, split_records
 from transforms.interleaved_reader import read_interleaved
 from transforms.loaded import Loaded
+from transforms.member_index import SUFFIX
 from transforms.parquet_reader import Broken, read_parquet, row_groups
 from transforms.raw_sample import load_failure
 from transforms.records import Failure, Unit
@@ -164,7 +165,7 @@ def _storage(pattern: str, storage_of: Callable[[str], Storage]) -> Storage:
 
 def _match(storage: Storage, pattern: str) -> list[FileStat]:
     try:
-        return storage.match(pattern)
+        return [file for file in storage.match(pattern) if not file.uri.endswith(SUFFIX)]  # `OUT/shards/*`
     except StoreUnavailable:
         raise
     except OSError as error:  # no such bucket, no leave to list it, no keys

@@ -1,9 +1,15 @@
-"""What a run has written, training reads: every kept pair once, with the members that lie in its shards."""
+"""What a run has written, training reads: every kept pair once, with the members that lie in its shards.
+
+And the member indexes beside the shards are in nobody's way."""
 
 import tarfile
 from pathlib import Path
 
+from configs.schema.caption import ReadRules
+from pipelines.cli import main
+from pipelines.convert import expand
 from train.data.loader import Loader, LoaderRules, SourceSpec, open_mixture
+from transforms.reading import list_units
 
 
 def test_a_finished_run_is_a_source(finished):
@@ -17,3 +23,10 @@ def test_a_finished_run_is_a_source(finished):
     read = [given.item for given in Loader(mixed, rules=LoaderRules(rounds=1))]
     assert len(read) == len(written) > 0
     assert {sample.key: sample.parts for sample in read} == written
+
+
+def test_member_indexes_are_no_inputs(finished):
+    shards = [str(path) for path in sorted(Path(finished, "shards").glob("*.tar"))]
+    for inputs in ([f"{finished}/shards/*"], expand(finished)):
+        assert [unit.uri for unit in list_units(inputs, ReadRules())] == shards
+    assert main(["lint", finished]) == 0
