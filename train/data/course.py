@@ -14,6 +14,7 @@ import binascii
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,12 @@ class Course:
     """Behind the last draw; None where there is none."""
     world: int
     group: int = 1
+
+    @cached_property
+    def packed_backlog(self) -> str:
+        """Mostly the regular gaps of one or two lanes: its differences deflate to some bytes."""
+        gaps = np.diff(self.backlog, prepend=0).astype("<i8")
+        return base64.b64encode(zlib.compress(gaps.tobytes(), 9)).decode() if len(gaps) else ""
 
     def draws(self, rank: int, first: int, count: int) -> Array:
         """Draws `first` to `first + count` of a rank's lane; fewer where the data end."""
@@ -73,11 +80,9 @@ def new_course(world: int, group: int, end: int | None = None) -> Course:
 
 
 def format_course(course: Course) -> dict[str, Any]:
-    """JSON-able. A backlog is mostly the regular gaps of one or two lanes: its differences pack to some bytes."""
-    gaps = np.diff(course.backlog, prepend=0).astype("<i8")
-    packed = base64.b64encode(zlib.compress(gaps.tobytes(), 9)).decode() if len(gaps) else ""
+    """JSON-able."""
     return {
-        "backlog": packed,
+        "backlog": course.packed_backlog,
         "base": course.base,
         "end": course.end,
         "world": course.world,
