@@ -8,6 +8,7 @@ Left out on purpose: samples too long for a pack, which are sound (train/pack.py
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterable
@@ -16,10 +17,19 @@ from typing import Any, Literal
 
 from train.data.errors import CorruptSample, DataError
 from train.data.reader import Corrupt
+from transforms.storage import StoreUnavailable
 
 FAULTS = (CorruptSample, OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error)
-"""What decoders raise for bytes that are none of their format. A UnicodeError is a ValueError."""
+"""What decoders raise for bytes that are none of their format. UnicodeError and msgspec's are ValueErrors; a broken PNG
+may be a SyntaxError of Pillow's."""
 LEFT_OUT = "left out by the transform"
+
+
+def is_samples_fault(error: Exception) -> bool:
+    """Whether the sample is at fault, also where Pillow refuses a picture for its size, with an error of its own."""
+    pillow = sys.modules.get("PIL.Image")
+    bomb = () if pillow is None else (pillow.DecompressionBombError,)
+    return isinstance(error, (*FAULTS, *bomb)) and not isinstance(error, (StoreUnavailable, DataError))
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,13 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from train.data.corrupt import FAULTS
+from train.data.corrupt import is_samples_fault
 from train.data.errors import DataError
 from train.data.reader import Address, Corrupt, Reader, corrupt_of
 from train.data.records import RawSample
-from transforms.storage import StoreUnavailable
 
 Transform = Callable[[RawSample], Any]
-"""What a sample becomes; None leaves it out. Raises CorruptSample or one of FAULTS where the sample is at fault."""
+"""What a sample becomes; None leaves it out. Raises CorruptSample or another of corrupt.FAULTS for a sample's fault."""
 Outcome = Any
 """(draw, source, what the transform gave), or Corrupt."""
 
@@ -100,9 +99,9 @@ class _Work:
     def _transformed(self, address: Address, sample: RawSample) -> Outcome:
         try:
             return address.draw, sample.source, self._transform(sample)
-        except (StoreUnavailable, DataError):
-            raise
-        except FAULTS as error:
+        except Exception as error:
+            if not is_samples_fault(error):
+                raise
             return corrupt_of(sample, address.draw, error)
 
 

@@ -2,7 +2,8 @@
 
 Opened without reading a shard: one listing tells of each shard that is missing or of another size. Only bare tars are
 read, because nothing says how many samples they hold; their member indexes are kept in the cache.
-Left out on purpose: hashing whole shards (`beamsift verify` does), and reading samples (train/data/reader.py).
+Hashing whole shards is asked for by itself, once and not by every rank.
+Left out on purpose: reading samples (train/data/reader.py).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,6 +27,7 @@ FORMATS = (FORMAT, "beamsift-recaption-1", "beamsift-converted-1")
 """Manifests whose shards are tars of samples."""
 WIDS = "wids-shard-index-v1"
 SHOWN = 3
+HASHED_AT_ONCE = 4
 
 
 class Source(NamedTuple):
@@ -68,6 +71,22 @@ def open_source(name: str, uri: str, indexes: ShardIndexes) -> Source:
         raise DataError(f"source {name!r}: {uri}: expected samples, found none in {len(shards):,} shards")
     starts = np.cumsum([0, *(shard.samples for shard in shards)])
     return Source(name, uri, tuple(shards), starts, _fingerprint(shards))
+
+
+def check_hashes(source: Source) -> None:
+    """Reads every shard that has a sha256 stated. Raises DataError where one is another, and StoreUnavailable."""
+    with ThreadPoolExecutor(HASHED_AT_ONCE) as pool:
+        stated = [shard for shard in source.shards if shard.sha256]
+        for shard, found in zip(stated, pool.map(_sha256, stated), strict=True):
+            if found != shard.sha256:
+                raise DataError(f"source {source.name!r}: {shard.uri}: expected sha256 {shard.sha256}, found {found}")
+
+
+def _sha256(shard: Shard) -> str:
+    found = hashlib.sha256()
+    for piece in storage_for(shard.uri).stream(shard.uri, 0, shard.bytes):
+        found.update(piece)
+    return found.hexdigest()
 
 
 def _fingerprint(shards: Iterable[Shard]) -> str:

@@ -1,6 +1,11 @@
 """Samples that cannot be used: skipped, counted, named, up to a limit; what is no sample's fault stops."""
 
+import io
+
+import msgspec
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.train.data.jobs import ONCE, WORKERS, all_keys, loader_of, take
 from tests.train.data.toy_set import write_set
@@ -91,3 +96,40 @@ def test_a_shard_cut_since_it_was_opened_costs_its_samples(tmp_path):
     assert len(take(loader)) == 16
     assert loader.counts.sources["a"].skipped == {"SampleUnreadable": 4}
     assert all("expected" in name and "found" in name for name in loader.counts.sources["a"].names)
+
+
+def drawn(form: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)).save(file, form)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (drawn("jpeg")[:300], "OSError"),
+        (drawn("png")[:-40], "OSError"),
+        (drawn("png").replace(b"IDAT", b"IDAS"), "UnidentifiedImageError"),
+        (b"no picture", "UnidentifiedImageError"),
+    ],
+)
+def test_broken_pictures_are_their_samples_fault(mixed, data, kind):
+    def decode(sample):
+        Image.open(io.BytesIO(data)).load()
+
+    loader = Loader(mixed, decode, rules=LoaderRules(rounds=1))
+    assert take(loader) == []
+    assert loader.counts.sources["a"].skipped == {kind: 23}
+
+
+def test_a_picture_too_large_for_pillow_is_its_samples_fault(mixed):
+    def decode(sample):
+        raise Image.DecompressionBombError("expected fewer pixels")
+
+    loader = Loader(mixed, decode, rules=LoaderRules(rounds=1))
+    assert take(loader) == [] and loader.counts.sources["b"].skipped == {"DecompressionBombError": 8}
+
+
+def test_json_that_is_none_is_its_samples_fault(mixed):
+    loader = Loader(mixed, lambda sample: msgspec.json.decode(b"{"), rules=LoaderRules(rounds=1))
+    assert take(loader) == [] and loader.counts.sources["b"].skipped == {"DecodeError": 8}

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from train.data.errors import DataError
@@ -17,6 +17,7 @@ def mixture(*sizes: tuple[int, int], seed: int = 1, run: int = 1) -> Mixture:
     return Mixture([Share(f"s{i}", samples, draws) for i, (samples, draws) in enumerate(sizes)], seed, run)
 
 
+@settings(max_examples=40)
 @given(SHARES, st.integers(0, 99), st.integers(0, 3))
 def test_a_round_draws_each_source_as_often_as_it_says(sizes, seed, number):
     made = mixture(*sizes, seed=seed)
@@ -24,6 +25,7 @@ def test_a_round_draws_each_source_as_often_as_it_says(sizes, seed, number):
     assert Counter(found.source.tolist()) == {i: draws for i, (_, draws) in enumerate(sizes)}
 
 
+@settings(max_examples=40)
 @given(SHARES, st.integers(0, 99))
 def test_a_source_is_gone_through_epoch_by_epoch(sizes, seed):
     made = mixture(*sizes, seed=seed)

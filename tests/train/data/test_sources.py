@@ -11,7 +11,7 @@ from tests.train.data.toy_set import edit_manifest, text_of, write_manifest, wri
 from train.data.errors import DataError
 from train.data.loader import Loader, LoaderRules, SourceSpec, open_mixture
 from train.data.shard_indexes import ShardIndexes, TarDamaged
-from train.data.sources import open_source
+from train.data.sources import check_hashes, open_source
 
 WIDS = '{"__kind__": "wids-shard-index-v1"}'
 ROOT = Path(__file__).resolve().parents[3]
@@ -123,6 +123,17 @@ def test_a_shard_of_another_size(toy):
     path = toy / "shards/000001.tar"
     path.write_bytes(path.read_bytes() + b"x")
     assert "000001.tar: expected 20,480 bytes, found 20,481" in told(toy)
+
+
+def test_a_shard_of_the_same_size_and_another_hash(toy):
+    source = open_source("s", str(toy), ShardIndexes())
+    check_hashes(source)
+    path = toy / "shards/000001.tar"
+    data = bytearray(path.read_bytes())
+    data[600] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"^source 's': .*000001\.tar: expected sha256 [0-9a-f]{64}, found "):
+        check_hashes(source)
 
 
 def test_an_index_of_another_shard(toy):
