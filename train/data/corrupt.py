@@ -2,7 +2,7 @@
 
 A fault is the sample's where reading or a transform raises one of `FAULTS`; anything else is the program's and stops.
 So does a share of corrupt samples that no careful set has: a transform that fails on every sample is no policy.
-Left out on purpose: samples too long for a pack, which are sound (train/pack.py counts them).
+Left out on purpose: samples too long for a pack, which are sound (train/data/packed.py counts them).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ FAULTS = (CorruptSample, OSError, ValueError, SyntaxError, EOFError, struct.erro
 """What decoders raise for bytes that are none of their format. UnicodeError and msgspec's are ValueErrors; a broken PNG
 may be a SyntaxError of Pillow's."""
 LEFT_OUT = "left out by the transform"
+SOUND = frozenset({LEFT_OUT, "SampleTooLong", "NothingToTrain"})
+"""Classes that say nothing against a set: a sample that is sound and not for this stage (train/chat/errors.py)."""
 
 
 def is_samples_fault(error: Exception) -> bool:
@@ -72,12 +74,12 @@ class Counts:
 
     def note_corrupt(self, corrupt: Corrupt) -> None:
         counts, told = self.sources[corrupt.source], f"{corrupt.kind} {corrupt.place}: {corrupt.message}"
-        if self.policy.action == "stop":
+        if self.policy.action == "stop" and corrupt.kind not in SOUND:
             raise DataError(f"source {corrupt.source!r}: expected sound samples, found {told}")
         counts.skipped[corrupt.kind] += 1
         if len(counts.names) < self.policy.names_kept:
             counts.names.append(told)
-        bad = counts.skipped.total() - counts.skipped[LEFT_OUT]
+        bad = sum(number for kind, number in counts.skipped.items() if kind not in SOUND)
         if counts.seen >= self.policy.judged_from and bad > self.policy.most_share * counts.seen:
             classes = ", ".join(f"{number:,} {kind}" for kind, number in counts.skipped.most_common())
             raise DataError(

@@ -85,7 +85,11 @@ class PackLoader:
                 waiting = Waiting(given.draw, number, len(pieces), len(piece.input_ids))
                 self._packer.put(waiting.length, Document(waiting, piece))
 
-    def _pieces(self, sample: TokenSample) -> Sequence[TokenSample] | None:
+    def _pieces(self, sample: TokenSample | Sequence[TokenSample]) -> Sequence[TokenSample] | None:
+        """What a sample comes to; a transform that gives several has cut it itself."""
+        if not isinstance(sample, TokenSample):
+            fits = sample and all(0 < len(one.input_ids) <= self.rules.capacity for one in sample)
+            return sample if fits else None
         if 0 < len(sample.input_ids) <= self.rules.capacity:
             return [sample]
         if self.rules.too_long == "cut" or sample.source in self.rules.cut_sources:

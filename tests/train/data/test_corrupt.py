@@ -49,6 +49,22 @@ def test_too_many_corrupt_samples_stop(mixed):
         take(Loader(mixed, failing, rules=rules))
 
 
+class SampleTooLong(ValueError):
+    """As train/chat raises it."""
+
+
+@pytest.mark.parametrize("action", ["skip", "stop"])
+def test_a_sound_sample_that_does_not_fit_is_counted_and_nothing_against_its_set(mixed, action):
+    def tokenize(sample):
+        if int(sample.key[1:]) % 2:
+            raise SampleTooLong("expected at most 8192 tokens, found 9000")
+        return sample.key
+
+    loader = Loader(mixed, tokenize, rules=LoaderRules(corrupt=CorruptPolicy(action, judged_from=1), rounds=1))
+    assert len(take(loader)) == 16
+    assert loader.counts.sources["a"].skipped == {"SampleTooLong": 11}
+
+
 def test_a_program_that_fails_stops(mixed):
     with pytest.raises(KeyError, match="jpg"):
         take(Loader(mixed, lambda sample: sample.parts["jpg"], rules=ONCE))

@@ -13,7 +13,9 @@ from train.data.decoding import Workers
 from train.data.errors import DataError
 from train.data.loader import Loader, LoaderRules, OpenMixture, SourceSpec, open_mixture
 from train.data.packed import PackLoader, PackRules
+from train.data.records import RawSample, TokenSample
 from train.data.state import Place, combine_states
+from train.pack import cut_sample
 
 RULES = PackRules(capacity=40, window=6)
 WORKERS = [Workers(0), Workers(2, chunk=2, ahead=6), Workers(3, chunk=1, ahead=3)]
@@ -82,6 +84,27 @@ def test_pieces_of_samples_that_were_cut_are_packed_once(mixed, kills):
     assert len(seen) > len({key for key, _ in seen})
 
 
+def cut_by_the_transform(sample) -> list[TokenSample]:
+    """As train/chat cuts: documents of one key, each within the pack."""
+    whole = tokens_of(sample)
+    return cut_sample(whole, 25, (11, 23)) or [whole]
+
+
+@settings(max_examples=20)
+@given(KILLS)
+def test_what_a_transform_has_cut_is_packed_once(mixed, kills):
+    rules = PackRules(capacity=25, window=4)
+    whole = [one for pack in take(packed(mixed, Place(), rules, transform=cut_by_the_transform)) for one in pack]
+    assert len(whole) > len({key for key, _ in whole})
+    assert sorted(seen_over(mixed, kills, rules, cut_by_the_transform)) == sorted(whole)
+
+
+def test_a_list_with_one_too_long_or_none_is_dropped(mixed):
+    for transform in (lambda sample: [], lambda sample: [tokens_of(sample), document("a", "x", 99)]):
+        packs = packed(mixed, Place(), transform=transform)
+        assert take(packs) == [] and packs.dropped == {"a": 31, "b": 12}
+
+
 @pytest.mark.parametrize("world", [1, 3])
 @pytest.mark.parametrize("stop", [0, 1, 4, 7])
 def test_the_same_world_goes_on_pack_by_pack(mixed, world, stop):
@@ -114,8 +137,6 @@ def test_samples_too_long_are_dropped_and_counted(mixed):
 
 
 def tokens_of_key(key: str):
-    from train.data.records import RawSample
-
     return tokens_of(RawSample("s", key, 0, {}))
 
 
