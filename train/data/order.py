@@ -15,6 +15,7 @@ import numpy as np
 from train.data.records import Array
 
 ROUNDS = 4
+FEWEST_RUNS = 8
 _MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
@@ -43,11 +44,15 @@ def permute(places: Array, count: int, key: int) -> Array:
 
 
 def permute_runs(places: Array, count: int, run: int, key: int) -> Array:
-    """As `permute`, in runs of `run` neighbours; what does not fill the last run keeps its place at the end."""
-    places = np.asarray(places, np.int64)
+    """As `permute`, in runs of `run` neighbours, or of fewer where that left under `FEWEST_RUNS` to permute.
+
+    What fills no run follows the last one, and where the order begins is as random as the rest.
+    """
+    run = max(1, min(run, count // FEWEST_RUNS))
+    if run == 1:
+        return permute(places, count, key)
+    places = (np.asarray(places, np.int64) + order_key(key, "begin") % count) % count
     runs = count // run
-    if run == 1 or not runs:
-        return permute(places, count, key) if run == 1 else places
     found = permute(places // run % runs, runs, key) * run + places % run
     return np.where(places < runs * run, found, places)
 

@@ -93,10 +93,11 @@ def test_iterating_again_goes_on(mixed):
 
 
 def test_runs_are_dealt_together(folder):
-    mixed = open_mixture([SourceSpec("a", str(folder / "a"))], 1, run=5)
-    numbers = [int(one.item[1:]) for one in take(loader_of(mixed, Place(1, 2, 5)))]
-    runs = [numbers[start : start + 5] for start in range(0, 10, 5)]
-    assert all(np.diff(run).tolist() == [1] * 4 for run in runs)
+    """Each of two ranks gets neighbours next to each other: 23 samples in runs of 2, dealt by 6."""
+    mixed = open_mixture([SourceSpec("a", str(folder / "a"))], 1, run=2)
+    for rank in range(2):
+        numbers = [int(one.item[1:]) for one in take(loader_of(mixed, Place(rank, 2, 6)))]
+        assert (np.diff(numbers) == 1).sum() >= len(numbers) // 2 - 3
 
 
 def test_the_counts_add_up_over_worlds(mixed):

@@ -85,7 +85,7 @@ def test_seeds_give_other_orders():
 
 def test_runs_are_drawn_one_after_the_other():
     rows = mixture((100, 100), run=10).locate(np.arange(100)).row
-    assert (np.diff(rows.reshape(10, 10), axis=1) == 1).all() and rows.tolist() != sorted(rows.tolist())
+    assert 8 <= (np.diff(rows) != 1).sum() <= 11
 
 
 @pytest.mark.parametrize("share", [Share("x", 0, 1), Share("x", 5, 0)])
