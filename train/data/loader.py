@@ -22,7 +22,7 @@ from train.data.reader import Address, Corrupt, Reader
 from train.data.records import Array, RawSample
 from train.data.shard_indexes import ShardIndexes
 from train.data.sources import Source, open_source
-from train.data.state import Place, Position, RankState, check_state, describe_mixture, format_state, restore
+from train.data.state import Left, Place, Position, RankState, check_state, describe_mixture, format_state, restore
 
 PLANNED = 1024
 """Draws located at a time."""
@@ -68,7 +68,7 @@ class LoaderRules:
     workers: Workers = Workers()
     corrupt: CorruptPolicy = CorruptPolicy()
     rounds: int | None = None
-    """Epochs of the mixture to give; None goes on for ever."""
+    """Epochs of the mixture to give (of 2**20 draws each where sources have weights); None goes on for ever."""
 
 
 def open_mixture(
@@ -126,7 +126,7 @@ class Loader:
         reader = Reader([one.name for one in data.sources], [one.shards for one in data.sources], data.indexes)
         self._decoder = Decoder(reader, transform, self.rules.workers)
         end = None if self.rules.rounds is None else self.rules.rounds * data.mixture.round
-        self._course, self.partial = new_course(self.place.world, self.place.group, end), dict[int, list[int]]()
+        self._course, self.partial = new_course(self.place.world, self.place.group, end), dict[int, Left]()
         self._position = 0
         self.counts = self._new_counts()
 

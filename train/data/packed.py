@@ -18,6 +18,8 @@ from train.data.records import TokenSample
 from train.data.state import RankState, Waiting
 from train.pack import Packer, cut_sample
 
+OTHER = "another tokenizer, picture processor or pack size"
+
 
 @dataclass(frozen=True)
 class PackRules:
@@ -40,7 +42,7 @@ class Document(NamedTuple):
 class PackLoader:
     """Iterable; gives the documents of each pack. The loader's transform gives token samples.
 
-    `packed`, `tokens`: documents and tokens in the packs given so far, for the packing efficiency.
+    `packs`, `tokens`: how many were given since it was made, for the packing efficiency.
     """
 
     def __init__(self, loader: Loader, rules: PackRules | None = None) -> None:
@@ -79,9 +81,13 @@ class PackLoader:
         if pieces is None:
             self.dropped[given.source] += 1
             return
-        wanted = self.loader.partial.get(given.draw)
+        left = self.loader.partial.get(given.draw)
+        if left is not None and left.pieces != len(pieces):
+            raise DataError(
+                f"loader state: draw {given.draw}: expected {left.pieces} pieces, found {len(pieces)}: {OTHER}"
+            )
         for number, piece in enumerate(pieces):
-            if wanted is None or number in wanted:
+            if left is None or number in left.numbers:
                 waiting = Waiting(given.draw, number, len(pieces), len(piece.input_ids))
                 self._packer.put(waiting.length, Document(waiting, piece))
 
@@ -117,6 +123,6 @@ class PackLoader:
             if len(found) != one.pieces or lengths[one.piece] != one.length:
                 raise DataError(
                     f"loader state: draw {one.draw}: expected {one.length} tokens in piece {one.piece} of "
-                    f"{one.pieces}, found pieces of {lengths}: another tokenizer, picture processor or pack size"
+                    f"{one.pieces}, found pieces of {lengths}: {OTHER}"
                 )
             self._packer.put(one.length, Document(one, found[one.piece]))

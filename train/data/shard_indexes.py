@@ -1,7 +1,7 @@
 """Member indexes of shards: the one beside a shard of ours, else one built from its headers and kept in a cache.
 
 Of local shards the file is mapped, so that all processes of a machine share its pages; of remote ones it is held. The
-last `MOST_OPEN` stay open. The cache is a folder outside the set; a file's name there holds the shard's URI, size and
+last ones stay open. The cache is a folder outside the set; a file's name there holds the shard's URI, size and
 time, so that another shard of that name gets another index, and two who build the same write the same bytes.
 Left out on purpose: what an index looks like (transforms/member_index.py).
 """
@@ -22,8 +22,10 @@ from transforms.member_index import MemberIndex, format_index, group_samples
 from transforms.storage import LocalStorage, folder_of, join, local_path, scheme_of, storage_for
 from transforms.tar_index import TarProblem, walk_headers
 
-MOST_OPEN = 2048
-"""Indexes held a process. Mapped ones cost address space and page cache; a remote one about 80 bytes a sample."""
+MOST_MAPPED = 16_384
+"""Indexes of local shards open in a process. Linux gives it 65,530 maps; their pages are the page cache's."""
+MOST_HELD = 2_048
+"""The same once one is of a remote shard, which is held: about 80 bytes a sample."""
 
 
 class Shard(NamedTuple):
@@ -74,14 +76,14 @@ class ShardIndexes:
             )
         with self._lock:
             self._open[shard.uri] = index
-            if len(self._open) > MOST_OPEN:
+            while len(self._open) > (MOST_MAPPED if _is_local(shard.uri) else MOST_HELD):
                 self._open.popitem(last=False)
         return index
 
     def _read(self, shard: Shard) -> MemberIndex:
         name, sha256 = shard.member_index or ("", "")
         uri = join(folder_of(shard.uri), name)
-        data = _mapped(local_path(uri)) if scheme_of(uri) in ("", "file") else _held(uri)
+        data = _mapped(local_path(uri)) if _is_local(uri) else _held(uri)
         if (found := hashlib.sha256(data).hexdigest()) != sha256:
             raise DataError(f"{uri}: expected the member index of the manifest, sha256 {sha256}, found {found}")
         return _parsed(data, uri, shard)
@@ -105,6 +107,10 @@ class ShardIndexes:
         else:
             self.problems[shard.uri] = problem
         return _parsed(data, path, shard)
+
+
+def _is_local(uri: str) -> bool:
+    return scheme_of(uri) in ("", "file")
 
 
 def _parsed(data: Any, uri: str, shard: Shard) -> MemberIndex:

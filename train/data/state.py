@@ -31,6 +31,13 @@ class Waiting(NamedTuple):
     length: int
 
 
+class Left(NamedTuple):
+    """Of a sample that was cut into `pieces`, those that are still to be packed."""
+
+    pieces: int
+    numbers: list[int]
+
+
 class RankState(NamedTuple):
     position: int
     """Items taken of the rank's lane."""
@@ -55,8 +62,8 @@ class Position(NamedTuple):
     """Where one rank goes on."""
 
     course: Course
-    partial: dict[int, list[int]]
-    """Pieces that are still to be packed of samples that were cut, by draw; all pieces of any other draw are."""
+    partial: dict[int, Left]
+    """By draw, of samples that were cut and packed in part; of any other draw all is to be packed."""
     rank: RankState
 
 
@@ -81,14 +88,16 @@ def format_state(mixture: dict[str, Any], position: Position, number: int) -> di
         "format": FORMAT,
         "mixture": mixture,
         "course": format_course(course),
-        "partial": {str(draw): pieces for draw, pieces in sorted(partial.items())},
+        "partial": {str(draw): list(left) for draw, left in sorted(partial.items())},
         "ranks": {str(number): own},
     }
 
 
 def combine_states(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The state of a job from those of its ranks. Raises DataError where they are not of one checkpoint."""
-    first, *others = list(states)
+    first, *others = list(states) or [{}]
+    if first.get("format") != FORMAT:
+        raise DataError(f"loader state: expected states of format {FORMAT!r}, found {first.get('format', 'none')!r}")
     ranks = dict(first["ranks"])
     for other in others:
         for part in ("format", "mixture", "course", "partial"):
@@ -148,11 +157,17 @@ def _deal_anew(state: dict[str, Any], ranks: Sequence[RankState], mixture: Mixtu
     draws = {one.draw for one in waiting}
     rest = parse_course(state["course"]).rest([rank.position for rank in ranks], draws, place.world, place.group)
     still = set(rest.backlog.tolist())
-    partial = {draw: pieces for draw, pieces in _partial(state).items() if draw in still}
-    for draw in {one.draw for one in waiting if one.pieces > 1}:
-        partial[draw] = sorted(one.piece for one in waiting if one.draw == draw)
+    partial = {draw: left for draw, left in _partial(state).items() if draw in still}
+    partial |= _left([one for one in waiting if one.pieces > 1])
     counts, dropped = _added_up(ranks, draws, mixture) if place.rank == 0 else ({}, {})
     return Position(rest, partial, RankState(0, (), counts, dropped))
+
+
+def _left(waiting: Sequence[Waiting]) -> dict[int, Left]:
+    left: dict[int, Left] = {}
+    for one in waiting:
+        left.setdefault(one.draw, Left(one.pieces, [])).numbers.append(one.piece)
+    return left
 
 
 def _parsed(state: dict[str, Any]) -> tuple[Course, dict[str, RankState]]:
@@ -168,8 +183,8 @@ def _parsed(state: dict[str, Any]) -> tuple[Course, dict[str, RankState]]:
     return parse_course(state["course"]), ranks
 
 
-def _partial(state: dict[str, Any]) -> dict[int, list[int]]:
-    return {int(draw): list(pieces) for draw, pieces in state["partial"].items()}
+def _partial(state: dict[str, Any]) -> dict[int, Left]:
+    return {int(draw): Left(*left) for draw, left in state["partial"].items()}
 
 
 def _added_up(ranks: Sequence[RankState], again: set[int], mixture: Mixture) -> tuple[dict[str, Any], dict[str, int]]:

@@ -183,6 +183,17 @@ def test_a_document_that_comes_out_otherwise_is_refused(mixed):
         other.load_state_dict(first.state_dict())
 
 
+def test_pieces_that_come_out_otherwise_are_refused(mixed):
+    """After a change of world, where what waited is read again as any other sample."""
+    rules = PackRules(capacity=25, window=30, too_long="cut", borders=(11, 23))
+    first = packed(mixed, Place(), rules)
+    take(first, 2)
+    other = packed(mixed, Place(0, 2), PackRules(capacity=40, window=4))
+    other.load_state_dict(first.state_dict())
+    with pytest.raises(DataError, match=r"draw \d+: expected 2 pieces, found 1: another tokenizer"):
+        take(other)
+
+
 def test_efficiency_is_tokens_over_places(mixed):
     packs = packed(mixed, Place())
     taken = take(packs)

@@ -58,6 +58,8 @@ def test_states_that_lack_a_rank_or_do_not_fit(mixed):
     states = [loader_of(mixed, Place(rank, 2)).state_dict() for rank in range(2)]
     with pytest.raises(DataError, match="expected the states of all 2 ranks to go on with 3, found none of rank 1"):
         loader_of(mixed, Place(0, 3)).load_state_dict(states[0])
+    with pytest.raises(DataError, match="expected states of format 'beamsift-loader-1', found 'none'"):
+        combine_states([])
     with pytest.raises(DataError, match="found rank 0 twice"):
         combine_states([states[0], states[0]])
     with pytest.raises(DataError, match="found two of different course"):
