@@ -3,8 +3,8 @@
 Scripts, not languages: English inside Chinese is what GLM-4.1V's curation and style reward are after, and of a short
 sentence no identifier knows whether it is Spanish. Code, formulas, addresses, quotations and tags are left out, because
 they are in what language they are in. So are names: what stands in a text of another script counts only where it is
-speech: three of English's function words, eight words of Latin script or four of any other. A sentence in which another
-one speaks is half of that: Chinese with three function words, English with two runs of Han.
+speech: three of English's function words, four lower-case words of Latin script, or four words of any other. One in
+which another script speaks is half of that: Chinese with three function words, English with two runs of Han.
 Left out on purpose: languages of one script.
 """
 
@@ -48,8 +48,10 @@ _FUNCTION_WORD = re.compile(
     r"\b(?:the|of|is|are|was|we|i|you|it|to|and|so|but|because|need|that|this|then|let|have|has|should|can|will|with|for)\b",
     re.IGNORECASE,
 )
-_FUNCTION_WORDS, _HAN_RUNS, _LATIN_WORDS, _OTHER_WORDS = 3, 2, 8, 4
-"""What is more than a name or a title: function words of English, runs of Han, words of Latin script, of any other."""
+_LOWER_CASE = re.compile(r"(?<!\S)[a-z\u00df-\u00ff]{2,}(?=[\s,:)]|$)")
+"""Words of speech: not of names and titles, and not of code."""
+_FUNCTION_WORDS, _HAN_RUNS, _LOWER_CASE_WORDS, _OTHER_WORDS = 3, 2, 4, 4
+"""What is more than a name or a title: function words of English, runs of Han, lower-case words, words of any other."""
 
 
 def measure_mixed(text: str) -> float:
@@ -88,5 +90,6 @@ def _judge(sentence: str) -> _Sentence:
     if script == "Latin" and not english and counts.get("Han", 0) > 1:
         script = "Han"  # a Chinese sentence that names more than it says
     if script == "Latin":
-        return _Sentence(script, total, english or total >= _LATIN_WORDS, len(_HAN_RUN.findall(sentence)) >= _HAN_RUNS)
+        is_speech = english or len(_LOWER_CASE.findall(sentence)) >= _LOWER_CASE_WORDS
+        return _Sentence(script, total, is_speech, len(_HAN_RUN.findall(sentence)) >= _HAN_RUNS)
     return _Sentence(script, total, total >= _OTHER_WORDS, english)

@@ -151,8 +151,12 @@ QUESTION = "How many red squares are there in the third row of this picture, cou
 
 def kept(samples, **values):
     """Keys of those that stay."""
-    found = decide_again(samples, [0] * len(samples), config(values))
-    return [one.key for one in found if one.alive]
+    return [one.key for one in decided(samples, **values) if one.alive]
+
+
+def decided(samples, **values):
+    placed = [replace(one, position=position) for position, one in enumerate(samples)]
+    return decide_again(placed, [0] * len(samples), config(values))
 
 
 def test_nearly_the_same_prompt_is_kept_once():
@@ -160,7 +164,7 @@ def test_nearly_the_same_prompt_is_kept_once():
     assert kept([one, other]) == ["b"]
     assert kept([one, other], duplicates={"keep": "shortest"}) == ["a"]
     assert kept([one, other], duplicates={"enabled": False}) == ["a", "b"]
-    [dropped] = [one for one in decide_again([one, other], [0, 0], CFG) if one.drop]
+    [dropped] = [one for one in decided([one, other]) if one.drop]
     assert (dropped.drop.rule, dropped.drop.detail, dropped.drop.value) == ("prompt_duplicate", "b", 1.0)
 
 
