@@ -72,7 +72,7 @@ def sum_web(pieces: Counts, records: Counts, cfg: WebConfig) -> dict[str, Any]:
 
 
 def limit_conversations(units: list[Unit], limit: int, cfg: SftConfig, staging: str) -> list[Unit]:
-    return limit_units(units, limit, reading_rules(cfg.read), staging, readers(cfg.read.key_fields))
+    return limit_units(units, limit, reading_rules(cfg.read), staging, readers(cfg.read))
 
 
 def _sum(parts: Counts) -> dict[str, int]:

@@ -28,7 +28,7 @@ from transforms.unique_keys import UniqueKeys
 
 def build(units: PCollection, cfg: SftConfig, site: Site, buckets: int) -> Rows:
     """Rows of the pool, a conversation each, marked with their fates."""
-    read = readers(cfg.read.key_fields)
+    read = readers(cfg.read)
     rows = Rows(units | "Scan" >> Scan(scan_steps(cfg), reading_rules(cfg.read), scan_reads(cfg), site, read), site)
     rows = rows | "UniqueKeys" >> Match(UniqueKeys(), buckets)
     rows = rows | "KeepSound" >> Keep(partial(mark_unsound, cfg=cfg))

@@ -10,8 +10,9 @@ Left out on purpose: video files, which whoever writes frames must decode; tools
 from __future__ import annotations
 
 import json
-import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -21,6 +22,9 @@ from transforms.records import Picture, Piece, Text
 ROLES = ("system", "user", "assistant", "observation")
 IMAGE, VIDEO = "<image>", "<video>"
 """What stands for the next picture or video in a text."""
+_PLACES = re.compile(f"({IMAGE}|{VIDEO})")
+_LAST_SECOND = 1e9
+"""Of a video; some thirty years."""
 _SPOKEN = {"human": "user", "gpt": "assistant", "tool": "observation", "function": "observation"}
 
 
@@ -105,15 +109,13 @@ def _turn(role: str, content: Any, reasoning: str, pool: _Pool) -> Turn:
 
 def _split(text: str, pool: _Pool) -> Iterator[str | Shown]:
     """A text around its placeholders."""
-    while True:
-        places = [(text.find(mark), mark) for mark in (IMAGE, VIDEO) if mark in text]
-        if not places:
-            yield text
-            return
-        at, mark = min(places)
-        yield text[:at]
-        yield from [pool.next_picture()] if mark == IMAGE else pool.next_video()
-        text = text[at + len(mark) :]
+    for part in _PLACES.split(text):
+        if part == IMAGE:
+            yield pool.next_picture()
+        elif part == VIDEO:
+            yield from pool.next_video()
+        else:
+            yield part
 
 
 def _part(item: Any, pool: _Pool) -> Iterator[str | Shown]:
@@ -132,12 +134,12 @@ def _part(item: Any, pool: _Pool) -> Iterator[str | Shown]:
 
 
 def _joined(parts: Iterable[str | Shown]) -> tuple[str | Shown, ...]:
+    """The parts with texts side by side as one, and without empty ones."""
     joined: list[str | Shown] = []
-    for part in parts:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += part
-        elif part != "":
-            joined.append(part)
+    for is_text, run in groupby(parts, lambda part: isinstance(part, str)):
+        found = list(run)
+        text = "".join(part for part in found if isinstance(part, str))
+        joined += [text] * bool(text) if is_text else found
     return tuple(joined)
 
 
@@ -170,7 +172,7 @@ class _Pool:
         frames, seconds = (video.get(key) if isinstance(video, dict) else None for key in ("frames", "seconds"))
         if not isinstance(frames, list) or not frames or not isinstance(seconds, list) or len(frames) != len(seconds):
             raise ConversationBroken(f"expected a video as frames and as many seconds, found {str(video):.80}")
-        if not all(type(second) in (int, float) and 0 <= second < math.inf for second in seconds):
+        if not all(type(second) in (int, float) and 0 <= second <= _LAST_SECOND for second in seconds):
             raise ConversationBroken(f"expected seconds of frames from 0, found {str(seconds):.80}")
         self._videos_shown += 1
         pairs = zip(frames, seconds, strict=True)
@@ -228,8 +230,9 @@ def pieces_conversation(pieces: Iterable[Piece]) -> Conversation:
 
 def _shown(picture: Picture, number: int) -> Shown:
     said = json.loads(picture.meta) if picture.meta else {}
+    said = said if isinstance(said, dict) else {"video": said}
     video, second = said.get("video", -1), said.get("second", 0.0)
-    if type(video) is not int or type(second) not in (int, float):
+    if type(video) is not int or type(second) not in (int, float) or not 0 <= second <= _LAST_SECOND:
         raise ConversationBroken(f"picture {number}: expected a video's number and a second, found {picture.meta:.80}")
     return Shown(number, video, float(second))
 

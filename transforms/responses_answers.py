@@ -20,6 +20,8 @@ _FRACTION = re.compile(r"^(-?)\\[dt]?frac\{(\d{1,30})\}\{(\d{1,30})\}$")
 _RATIO = re.compile(r"^-?\d{1,30}/\d{1,30}$")
 _NUMBER = re.compile(r"^[-+]?(?:\d{1,3}(?:,\d{3})+|\d{1,40})?(?:\.\d{1,40})?$")
 _CHOICE = re.compile(r"^\(?([a-z])\)?[.):]?$")
+_LONGEST = 2_000
+"""Characters up to which an answer is brought into one spelling; a longer one must be equal as it is."""
 _AROUND_SIGNS = re.compile(r"\s*([\[\](){},:;])\s*")
 
 
@@ -34,6 +36,8 @@ def same_answer(found: str, reference: Any) -> bool:
 def normalise_answer(text: str) -> str:
     """In one spelling: case, widths, spaces, the signs around a formula or a choice, and a full stop."""
     text = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if len(text) > _LONGEST:
+        return text
     while match := _WRAPPED.match(text):
         inner = next(group for group in match.groups() if group is not None).strip()
         if inner == text:

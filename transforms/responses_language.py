@@ -19,11 +19,14 @@ from transforms.response_format import TAGS
 _LEFT_OUT = re.compile(
     "|".join(re.escape(tag) for tag in TAGS)
     + r"""
-    | ```.*?(?:```|\Z) | `[^`\n]*` | \$\$.*?\$\$ | \$[^$\n]*\$ | \\\[.*?\\\] | \\\(.*?\\\)
+    | ```.{0,20000}?(?:```|\Z) | `[^`\n]{0,200}` | \$\$.{0,2000}?\$\$ | \$[^$\n]{0,2000}\$
+    | \\\[.{0,2000}?\\\] | \\\(.{0,2000}?\\\)
     | \\[a-zA-Z]+ | https?://\S+ | ["“][^"”\n]{0,200}["”] | [「『《‘][^」』》’\n]{0,200}[」』》’]
     """.replace("\n", "").replace(" ", ""),
     re.DOTALL,
 )
+MOST_CHARACTERS = 200_000
+"""Characters that are looked at: above the longest response that a context holds."""
 _SENTENCE = re.compile(r"[^.!?。！？；\n]+")
 _SCRIPTS = {
     "Latin": "A-Za-z\u00c0-\u024f",
@@ -59,7 +62,7 @@ def measure_mixed(text: str) -> float:
 
     Japanese writes Han and kana, and is one script here.
     """
-    sentences = [_judge(sentence) for sentence in _SENTENCE.findall(_LEFT_OUT.sub(" ", text))]
+    sentences = [_judge(sentence) for sentence in _SENTENCE.findall(_LEFT_OUT.sub(" ", text[:MOST_CHARACTERS]))]
     words: Counter[str] = Counter()
     for one in sentences:
         words[one.script] += one.words if one.is_speech else 0

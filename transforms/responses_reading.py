@@ -15,6 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from configs.schema.caption import ReadRules
+from configs.schema.sft import ConversationReadRules
 from transforms.conversations import (
     ConversationBroken,
     conversation_pieces,
@@ -35,15 +36,23 @@ from transforms.interleaved_shards import parse_document
 from transforms.loaded import Loaded
 from transforms.raw_sample import clean_key
 from transforms.reading import Kind, Reader
-from transforms.records import Failure, Sample, Unit, is_shown, pictures
+from transforms.records import Failure, Picture, Sample, Unit, is_shown, pictures
 
 TURNS = frozenset({"messages", "conversations", "images", "image", "videos"})
 """Fields of a record that its pieces stand for."""
 KINDS: dict[str, Kind] = {".tar": "tar", ".tar.gz": "tar", ".tgz": "tar", ".jsonl": "folder"}
 
 
-def parse_record(record: dict[str, Any]) -> Document:
+def parse_record(record: dict[str, Any], max_pictures: int) -> Document:
     """A conversation as pieces, its pictures still references. Raises RecordBroken."""
+    document = _parse(record)
+    shown = sum(isinstance(piece, Picture) for piece in document.pieces)
+    if shown > max_pictures:
+        raise RecordBroken(f"expected at most {max_pictures} pictures, found {shown}")
+    return document
+
+
+def _parse(record: dict[str, Any]) -> Document:
     try:
         if "beamsift" in record:
             document = parse_document(record)
@@ -60,23 +69,21 @@ def parse_record(record: dict[str, Any]) -> Document:
     )
 
 
-SCHEMA = Schema("conversation", parse_record, None, "jsonl")
-
-
-def readers(key_fields: tuple[str, ...]) -> dict[str, Reader]:
-    """By kind of unit. `key_fields` may name a record; the first one that is there does."""
-    read = partial(read_conversations, key_fields=key_fields)
+def readers(fields: ConversationReadRules) -> dict[str, Reader]:
+    """By kind of unit."""
+    read = partial(read_conversations, fields=fields)
     return {"tar": read, "folder": read}
 
 
 def read_conversations(
-    path: str, unit: Unit, rules: ReadRules, staging: str, *, key_fields: tuple[str, ...]
+    path: str, unit: Unit, rules: ReadRules, staging: str, *, fields: ConversationReadRules
 ) -> Iterator[Loaded]:
-    """The rows of a unit, positions from 0."""
-    for loaded in read_records(path, unit, rules, staging, schema=SCHEMA):
+    """The rows of a unit, positions from 0. The first of the record's `key_fields` that is there names it."""
+    schema = Schema("conversation", partial(parse_record, max_pictures=fields.max_pictures), None, "jsonl")
+    for loaded in read_records(path, unit, rules, staging, schema=schema):
         sample = loaded.sample
         if sample.failure is None:
-            sample = _named(sample, key_fields) if unit.kind == "folder" else sample
+            sample = _named(sample, fields.key_fields) if unit.kind == "folder" else sample
             sample = replace(sample, failure=_missing(sample))
         yield Loaded(sample, loaded.data, loaded.pixels)
 

@@ -22,8 +22,10 @@ class ConversationReadRules(Strict):
 
     max_json_bytes: int = Field(4 << 20, ge=2)
     """Bytes of one record; above it the row fails. A response of 32,768 tokens is some 150 kB."""
+    max_pictures: int = Field(1024, ge=1)
+    """Pictures and frames of one conversation; above it the row fails. A context of 32,768 tokens holds fewer."""
     max_picture_bytes: int = Field(64 << 20, ge=1)
-    """Bytes of one picture file, as in configs/schema/caption.py ReadRules, like the five that follow."""
+    """Bytes of one picture file, as in configs/schema/caption.py ReadRules, like the four that follow."""
     max_decode_pixels: int = Field(178_956_970, ge=1)
     """Pixels a decoder may be asked for."""
     decode_seconds: int = Field(30, ge=1)

@@ -1,23 +1,33 @@
 """Conversations as rows: keys, what is kept of a record, pictures that are not there."""
 
 import json
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from configs.schema.caption import ReadRules
+from configs.schema.sft import ConversationReadRules, reading_rules
 from tests.pipelines.small_run import jpeg
+from transforms.conversations import pieces_conversation
 from transforms.interleaved_documents import RecordBroken
 from transforms.reading import list_units, read_input
 from transforms.records import Picture, Text
+from transforms.responses_measures import measure_conversation
 from transforms.responses_reading import KINDS, fields_of, parse_record, readers
 
-RULES = ReadRules()
+NAMES = (
+    "messages", "conversations", "role", "from", "content", "value", "type", "text", "image", "images", "videos",
+    "frames", "seconds", "beamsift", "pieces", "picture", "reasoning_content", "url", "meta",
+)  # fmt: skip
+FIELDS = ConversationReadRules(max_pictures=3)
+RULES = reading_rules(FIELDS)
 
 
 def read(folder, *records):
     (folder / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     [unit] = list_units([str(folder / "a.jsonl")], RULES, kinds=KINDS)
-    return list(read_input(unit, RULES, str(folder / "staging"), readers(("key", "id"))))
+    return list(read_input(unit, RULES, str(folder / "staging"), readers(FIELDS)))
 
 
 def talk(**fields):
@@ -52,11 +62,12 @@ def test_pictures_come_with_their_bytes_where_they_are_shown(tmp_path):
         (["../a.jpg"], "FileMissing", "expected a picture '../a.jpg' beside"),
         (["http://site.example/a.jpg"], "FileMissing", "expected a picture 'http://site.example/a.jpg' beside"),
         ([""], "PictureMissing", "expected a file for picture 0, found none"),
+        (["a.jpg"] * 4, "RecordBroken", "expected at most 3 pictures, found 4"),
     ],
 )
 def test_a_picture_that_is_not_there_fails_the_row(tmp_path, images, error, message):
     record = talk(images=images)
-    record["messages"][0]["content"] = "<image>q"
+    record["messages"][0]["content"] = "<image>" * len(images)
     [row] = read(tmp_path, record)
     assert row.sample.failure.error == error
     assert row.sample.failure.message.startswith(message)
@@ -64,6 +75,52 @@ def test_a_picture_that_is_not_there_fails_the_row(tmp_path, images, error, mess
 
 def test_what_is_no_conversation_is_broken():
     with pytest.raises(RecordBroken, match="expected a list of messages"):
-        parse_record({"text": "x"})
+        parse_record({"text": "x"}, 3)
     with pytest.raises(RecordBroken, match="found a caption"):
-        parse_record({"beamsift": {"pieces": [{"text": "x", "role": "caption"}]}})
+        parse_record({"beamsift": {"pieces": [{"text": "x", "role": "caption"}]}}, 3)
+
+
+json_values = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(["user", "gpt"])
+    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), json_values, max_size=6))
+def test_any_record_is_a_conversation_or_broken(record):
+    try:
+        document = parse_record(record, 3)
+    except RecordBroken:
+        return
+    assert document.pieces
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        talk(images=["a"] * 300_000) | {"messages": [{"role": "user", "content": "<image>" * 300_000}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}] * 200_000}]},
+        {"messages": [{"role": "assistant", "content": "<|begin_of_box|>" * 100_000}]},
+        {"messages": [{"role": "assistant", "content": "\\[" * 100_000 + "\\(" * 100_000 + "$$ " * 100_000}]},
+        {"messages": [{"role": "assistant", "content": "``` " * 100_000 + "Wait, let me check. " * 20_000}]},
+        {
+            "messages": [
+                {"role": "assistant", "content": "<|begin_of_box|>" + "\\boxed{" * 100_000 + "<|end_of_box|>"}
+            ],
+            "reference": "1",
+        },
+    ],
+    ids=["pictures", "parts", "boxes", "formulas", "code", "wrapped"],
+)
+def test_hostile_records_cost_little(record):
+    started = time.process_time()
+    try:
+        document = parse_record(record, 3)
+    except RecordBroken:
+        document = None
+    if document:
+        measure_conversation(pieces_conversation(document.pieces), document.meta, FIELDS)
+    assert time.process_time() - started < 6
