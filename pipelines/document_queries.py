@@ -8,9 +8,10 @@ from pipelines.report_queries import MIXED, fetch_all
 from transforms.records import Sample, decode_sample
 
 
-def whole_documents(connection: duckdb.DuckDBPyConnection, count: int) -> list[Sample]:
-    """Kept documents from all over the pool, those first of which pictures went."""
-    query = f"SELECT \"key\" FROM ledger WHERE fate = 'kept' ORDER BY pictures_kept < pictures DESC, {MIXED} LIMIT ?"
+def whole_documents(connection: duckdb.DuckDBPyConnection, count: int, lost_first: bool = True) -> list[Sample]:
+    """Kept documents from all over the pool; with `lost_first` those first of which pictures went."""
+    order = f"pictures_kept < pictures DESC, {MIXED}" if lost_first else MIXED
+    query = f"SELECT \"key\" FROM ledger WHERE fate = 'kept' ORDER BY {order} LIMIT ?"
     keys = [key for (key,) in fetch_all(connection, query, [count])]
     found = fetch_all(connection, 'SELECT "key", record FROM records WHERE list_contains($1, "key")', [keys])
     by_key = {key: decode_sample(record) for key, record in found}

@@ -153,8 +153,12 @@ def _rules(
 
 
 def _documents(ledger: duckdb.DuckDBPyConnection, spec: ReportSpec, manifest: Manifest, thumbnails: Thumbnails) -> str:
-    found = whole_documents(ledger, DOCUMENTS) if pictures.are_counted(spec, manifest) else []
-    return documents.documents(found, thumbnails)
+    found = whole_documents(ledger, DOCUMENTS, "pictures_kept" in spec.measures) if _shows_whole(spec, manifest) else []
+    return documents.documents(found, thumbnails, spec.whole)
+
+
+def _shows_whole(spec: ReportSpec, manifest: Manifest) -> bool:
+    return bool(spec.whole and manifest.counts["kept"])
 
 
 def _refined(
@@ -209,8 +213,7 @@ def _contents(spec: ReportSpec, manifest: Manifest) -> Contents:
     plain += [("concepts", "Concepts")] if manifest.concepts else []
     plain[2:2] = [("pictures", "Pictures")] if pictures.are_counted(spec, manifest) else []
     middle = ("rules", "At the threshold", rules.links(spec.rules, manifest.counts))
-    whole = pictures.are_counted(spec, manifest) and manifest.counts["kept"]
-    refined = [("documents", "Documents")] if whole else []
+    refined = [("documents", spec.whole.capitalize())] if _shows_whole(spec, manifest) else []
     refined += [("recaptions", "Refined captions")] if _has_refined(spec, manifest) else []
     ending = [*refined, *ending]
     return [*((*one, ()) for one in plain), middle, *((*one, ()) for one in ending)]

@@ -64,6 +64,8 @@ class ReportSpec:
     """Measures that deserve no histogram of their own."""
     text_rules: list[RuleSpec] = field(default_factory=list)
     """Rules on refined texts, which drop no row; none: no section on recaptions."""
+    whole: str = ""
+    """What samples are called where the report shows some of them whole; empty: none."""
     picture_rules: list[RuleSpec] = field(default_factory=list)
     """Rules on the pictures of documents, which drop no row; none: no section on pictures."""
 

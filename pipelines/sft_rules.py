@@ -98,5 +98,6 @@ REPORT = ReportSpec(
     RULES,
     MEASURES,
     clusters="text_duplicate_of",
+    whole="conversations",
     hidden=frozenset({"boxed", "reference", "fault_45v"}),
 )

@@ -187,5 +187,6 @@ REPORT = ReportSpec(
     MEASURES,
     clusters="text_duplicate_of",
     hidden=frozenset({"unread_characters", "unsafe_found", "knowledge_order"}),
+    whole="documents",
     picture_rules=PICTURE_RULES,
 )

@@ -19,14 +19,18 @@ TEXT = 360
 OUTSIDE = "picture_outside_content"
 
 
-def documents(found: Sequence[Sample], thumbnails: Thumbnails) -> str:
-    """Empty where no document is kept."""
+SPEAKERS = frozenset({"system", "user", "assistant", "observation"})
+"""Roles of a conversation's texts, which are named before them."""
+
+
+def documents(found: Sequence[Sample], thumbnails: Thumbnails, called: str = "documents") -> str:
+    """Empty where no document is kept. `called` is what people call them."""
     if not found:
         return ""
     thumbnails.prepare(_row(p, one) for one in found for p in _shown(one) if isinstance(p, Picture))
-    lead = "Whole documents as they were kept. A picture that a rule turned away stands greyed where it stood."
+    lead = f"Whole {called} as they were kept. A picture that a rule turned away stands greyed where it stood."
     cards = "".join(document_card(one, thumbnails) for one in found)
-    return section("documents", "Documents", lead, f'<div class="documents">{cards}</div>')
+    return section("documents", called.capitalize(), lead, f'<div class="documents">{cards}</div>')
 
 
 def document_card(sample: Sample, thumbnails: Thumbnails) -> str:
@@ -69,7 +73,8 @@ def _is_outside(piece: Picture | Text) -> bool:
 
 def _text(text: Text) -> str:
     more = f" <small>{count(len(text.value))} characters</small>" if len(text.value) > TEXT else ""
-    return f'<p class="piece {esc(text.role)}">{foreign(text.value, TEXT)}{more}</p>'
+    speaker = f"<small>{esc(text.role)}:</small> " if text.role in SPEAKERS else ""
+    return f'<p class="piece {esc(text.role)}">{speaker}{foreign(text.value, TEXT)}{more}</p>' if text.value else ""
 
 
 def _picture(picture: Picture, sample: Sample, thumbnails: Thumbnails) -> str:

@@ -127,7 +127,10 @@ def test_a_limit_counts_conversations(pool, tmp_path):
 def test_the_cards_speak_of_conversations(finished):
     card = (finished / "README.md").read_text()
     assert "pictures and frames are shown by the conversations that were read" in card
-    assert "response_tags" in (finished / "report.html").read_text()
+    report = (finished / "report.html").read_text()
+    assert "response_tags" in report
+    assert "Whole conversations as they were kept." in report
+    assert '<small>assistant:</small> <bdi dir="auto">&lt;think&gt;' in report
 
 
 def test_why_and_plan(finished, pool, capsys):

@@ -147,3 +147,37 @@ def test_an_error_crosses_a_process_border():
     error = SampleTooLong("k", "expected at most 5 tokens, found 6")
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), again.key) == (SampleTooLong, str(error), "k")
+
+
+@pytest.mark.parametrize("form", ["glm-4.1v", "glm-4.5v"])
+@pytest.mark.parametrize("answer", ["<think>Players.</think>\nTwo.", "Two."], ids=["think", "nothink"])
+def test_a_prompt_is_what_stands_before_the_first_token_that_is_trained_on(form, answer):
+    chat = Chat(TOY, ChatRules(form=form), ToyLook())
+    said = {"messages": [TALK["messages"][0], {"role": "assistant", "content": answer}]}
+    one = raw({"jpg": b"2x4", "json": json.dumps(said).encode()})
+    prompt, [sample] = chat.prompt(one, nothink="<think>" not in answer), chat.tokenize(one)
+    first = int((sample.weights > 0).argmax())
+    assert prompt.input_ids.tolist() == sample.input_ids[:first].tolist()
+    assert prompt.kinds.tolist() == sample.kinds[:first].tolist()
+    assert [seen.grid for seen in prompt.pictures] == [(1, 2, 4)]
+
+
+def test_the_prompt_of_a_caption_is_its_picture():
+    one = raw({"jpg": b"2x4", "txt": b"a red circle"})
+    prompt, [sample] = CHAT.prompt(one), CHAT.tokenize(one)
+    assert prompt.input_ids.tolist() == sample.input_ids[: int((sample.weights > 0).argmax())].tolist()
+
+
+def test_history_in_a_prompt_is_written_as_in_training():
+    more = {"messages": [*TALK["messages"], {"role": "user", "content": "And?"}, *TALK["messages"][1:]]}
+    one = raw({"jpg": b"2x2", "json": json.dumps(more).encode()})
+    prompt, [sample] = CHAT.prompt(one), CHAT.tokenize(one)
+    assert prompt.input_ids.tolist() == sample.input_ids[: int((sample.weights > 0).argmax())].tolist()
+    with pytest.raises(SampleMalformed, match="expected a turn that asks"):
+        CHAT.prompt(raw({"json": json.dumps({"messages": TALK["messages"][1:]}).encode()}))
+
+
+def test_a_chat_goes_to_a_worker_process():
+    again = pickle.loads(pickle.dumps(CHAT))
+    one = raw({"jpg": b"2x2", "json": json.dumps(TALK).encode()})
+    assert TOY.decode(again.tokenize(one, 1000)[0].input_ids) == TALK_TEXT

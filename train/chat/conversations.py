@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from configs.schema.train_chat import ChatRules
 from train.chat.errors import NothingToTrain, SampleMalformed, SampleTooLong
-from train.chat.sequence import Seen, Sequence
+from train.chat.sequence import Prompt, Seen, Sequence
 from train.chat.tokenizer import ROLES, START, VIDEO_END, VIDEO_START, ChatTokenizer
 from train.data.records import TokenSample
 from transforms.response_format import (
@@ -77,6 +77,20 @@ class Conversations:
             raise SampleTooLong(key, f"expected at most {length} tokens, found {len(sequences[-1])}")
         return [one.sample(source, f"{key}@{n}", self._rules.weighting) for n, one in enumerate(fitting)]
 
+    def prompt(self, key: str, turns: Iterable[Spoken], *, nothink: bool = False) -> Prompt:
+        """Turns up to a user's, and the beginning of the response; with `nothink` behind its empty thought.
+
+        Raises SampleMalformed.
+        """
+        said = self._read(key, list(turns))
+        said[-1:] = [said[-1]._replace(nothink=nothink)]
+        sequence = self._turns(said, ends_asking=True)
+        sequence.token(ROLES["assistant"])
+        sequence.text("\n")
+        if nothink:
+            self._write_empty_thought(sequence)
+        return sequence.prompt()
+
     def _fitting(self, said: list[Said], ends: list[int], length: int, key: str) -> Sequence:
         """The longest beginning that ends with a response and is within the context."""
         sequence = self._sequence(said[: ends[-1]])
@@ -110,19 +124,24 @@ class Conversations:
             raise SampleMalformed(key, str(error)) from error
 
     def _sequence(self, said: list[Said]) -> Sequence:
+        sequence = self._turns(said)
+        sequence.token(self._rules.end, trained=True)
+        return sequence
+
+    def _turns(self, said: list[Said], *, ends_asking: bool = False) -> Sequence:
+        """The turns, of which the last is a response unless it asks for one."""
         sequence = Sequence(self._tokenizer)
         sequence.token(*START)
         trained = False
         for index, one in enumerate(said):
             sequence.token(ROLES[one.turn.role], trained=trained)  # it ends the response before it
             sequence.text("\n")
-            is_last = index == len(said) - 1
+            is_last = index == len(said) - 1 and not ends_asking
             trained = one.response is not None and self._is_trained(one.response, is_last=is_last)
             if one.response is not None:
                 self._write_response(sequence, one.response, trained=trained, is_last=is_last)
             else:
                 self._write_turn(sequence, one)
-        sequence.token(self._rules.end, trained=trained)
         return sequence
 
     def _is_trained(self, response: Response, *, is_last: bool) -> bool:
@@ -137,9 +156,13 @@ class Conversations:
             sequence.response(format_response(response, self._rules.form), trained=trained)
             return
         if not response.thought or self._rules.form == "glm-4.5v":  # the prompt of an answer at once
-            sequence.token(THINK, THINK_END)
-            sequence.text("\n")
+            self._write_empty_thought(sequence)
         sequence.response(answer, trained=trained)
+
+    @staticmethod
+    def _write_empty_thought(sequence: Sequence) -> None:
+        sequence.token(THINK, THINK_END)
+        sequence.text("\n")
 
     def _write_turn(self, sequence: Sequence, one: Said) -> None:
         for part in _without_switch(one.turn.parts):

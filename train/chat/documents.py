@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from train.chat.errors import NothingToTrain, SampleTooLong
-from train.chat.sequence import Seen, Segment, Sequence, tokens_of
+from train.chat.sequence import Prompt, Seen, Segment, Sequence, tokens_of
 from train.chat.tokenizer import END, IMAGE, IMAGE_END, IMAGE_START, START, ChatTokenizer
 from train.chat.weighting import Weighting
 from train.data.records import TokenSample
@@ -45,6 +45,10 @@ class Documents:
     def __init__(self, tokenizer: ChatTokenizer, weighting: Weighting, *, cut: bool) -> None:
         self._tokenizer, self._weighting, self._cut = tokenizer, weighting, cut
         self._joins = {kinds: Block([Segment(tokenizer.text(text), True)]) for kinds, text in _BREAKS.items()}
+
+    def prompt(self, pieces: Iterable[str | Seen]) -> Prompt:
+        """What a model is given to go on from: a picture, to write its caption."""
+        return self._sequence([self._block(piece) for piece in pieces if piece != ""], last=False).prompt()
 
     def samples(self, source: str, key: str, pieces: Iterable[str | Seen], length: int) -> list[TokenSample]:
         """One sample, or several in order with keys `key@0`, `key@1`, … Raises SampleTooLong, NothingToTrain."""

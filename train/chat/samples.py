@@ -8,7 +8,8 @@ Left out on purpose: reading shards (train/data) and decoding pictures (train/me
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from configs.schema.train_chat import ChatRules
 from train.chat.conversations import Conversations, Part, Spoken, Video
 from train.chat.documents import Documents
 from train.chat.errors import PicturesMismatch, SampleMalformed
-from train.chat.sequence import Seen
+from train.chat.sequence import Prompt, Seen
 from train.chat.tokenizer import ChatTokenizer
 from train.data.records import RawSample, TokenSample
 from transforms.conversations import (
@@ -30,7 +31,11 @@ from transforms.conversations import (
 )
 from transforms.interleaved_documents import RecordBroken
 from transforms.interleaved_shards import missing_pictures, parse_document, picture_suffixes
-from transforms.records import Piece, Text
+from transforms.records import Picture, Piece, Span, Text
+
+ANY_LENGTH = 1 << 40
+_PICTURE = Picture(Span("", 0, 0, "tar"))
+"""Of a foreign caption: which member it is, its place says."""
 
 
 class Look(Protocol):
@@ -50,38 +55,36 @@ class Chat:
         self._documents = Documents(tokenizer, rules.weighting, cut=rules.too_long == "cut")
         self._conversations = Conversations(tokenizer, rules)
 
-    def tokenize(self, raw: RawSample, length: int) -> list[TokenSample]:
+    def tokenize(self, raw: RawSample, length: int = ANY_LENGTH) -> list[TokenSample]:
         """Samples of at most `length` tokens, mostly one. Raises SampleUnfit and what `look` raises."""
-        files = picture_suffixes(list(raw.parts))
-        record = _record(raw)
-        if "beamsift" in record:
-            pieces = _pieces(raw.key, record, len(files))
-            if is_conversation(pieces):
-                return self._converse(raw, _conversation(raw.key, pieces), length)
-            if "txt" not in raw.parts:
-                return self._document(raw, pieces, length)
-        elif "messages" in record or "conversations" in record:
-            try:
-                return self._converse(raw, parse_conversation(record), length)
-            except ConversationBroken as error:
-                raise SampleMalformed(raw.key, str(error)) from error
-        text = _caption(raw)
-        shown = [self._look.picture(raw.parts[name]) for name in files]
-        return self._documents.samples(raw.source, raw.key, [*shown, text], length)
+        content = read_content(raw)
+        if isinstance(content, Conversation):
+            return self._conversations.samples(raw.source, raw.key, self._spoken(raw, content), length)
+        return self._documents.samples(raw.source, raw.key, self._shown(raw, content), length)
 
-    def _document(self, raw: RawSample, pieces: list[Piece], length: int) -> list[TokenSample]:
+    def prompt(self, raw: RawSample, *, nothink: bool = False) -> Prompt:
+        """What a model goes on from: a conversation without its last response, pictures without their caption.
+
+        Raises SampleUnfit and what `look` raises.
+        """
+        content = read_content(raw)
+        if isinstance(content, Conversation):
+            roles = [turn.role for turn in content.turns]
+            if "user" not in roles:
+                raise SampleMalformed(raw.key, "expected a turn that asks, found none")
+            asked = len(roles) - roles[::-1].index("user")
+            return self._conversations.prompt(raw.key, self._spoken(raw, content)[:asked], nothink=nothink)
+        return self._documents.prompt([piece for piece in self._shown(raw, content) if not isinstance(piece, str)])
+
+    def _shown(self, raw: RawSample, pieces: list[Piece]) -> list[str | Seen]:
         files = iter(picture_suffixes(list(raw.parts)))
-        shown = [
+        return [
             piece.value if isinstance(piece, Text) else self._look.picture(raw.parts[next(files)]) for piece in pieces
         ]
-        return self._documents.samples(raw.source, raw.key, shown, length)
 
-    def _converse(self, raw: RawSample, conversation: Conversation, length: int) -> list[TokenSample]:
+    def _spoken(self, raw: RawSample, conversation: Conversation) -> list[Spoken]:
         files = picture_suffixes(list(raw.parts))
-        asked = sum(isinstance(part, Shown) for turn in conversation.turns for part in turn.parts)
-        check_pictures(raw.key, asked, len(files))
-        turns = [Spoken(turn.role, tuple(self._seen(raw, files, turn))) for turn in conversation.turns]
-        return self._conversations.samples(raw.source, raw.key, turns, length)
+        return [Spoken(turn.role, tuple(self._seen(raw, files, turn))) for turn in conversation.turns]
 
     def _seen(self, raw: RawSample, files: list[str], turn: Turn) -> Iterator[Part]:
         """The parts of a turn, what stands for a picture or a video replaced by it."""
@@ -97,6 +100,23 @@ class Chat:
                 seen = self._look.video(data)
                 seconds = [part.second for part in shown][:: -(-len(shown) // len(seen))]
                 yield Video(tuple(zip(seen, seconds, strict=True)))
+
+
+def read_content(raw: RawSample) -> Conversation | list[Piece]:
+    """A conversation, or the pieces of a document or caption, with a member for each of its pictures. SampleUnfit."""
+    record, found = _record(raw), len(picture_suffixes(list(raw.parts)))
+    if "beamsift" in record:
+        pieces = _pieces(raw.key, record, found)
+        if is_conversation(pieces):
+            return _conversation(raw.key, partial(pieces_conversation, pieces))
+        if "txt" not in raw.parts:
+            return pieces
+    elif "messages" in record or "conversations" in record:
+        conversation = _conversation(raw.key, partial(parse_conversation, record))
+        places = sum(isinstance(part, Shown) for turn in conversation.turns for part in turn.parts)
+        check_pictures(raw.key, places, found)
+        return conversation
+    return [*[_PICTURE] * found, Text(_caption(raw))]
 
 
 def check_pictures(key: str, places: int, found: int) -> None:
@@ -130,9 +150,9 @@ def _pieces(key: str, record: dict[str, Any], found: int) -> list[Piece]:
     ]
 
 
-def _conversation(key: str, pieces: list[Piece]) -> Conversation:
+def _conversation(key: str, parse: Callable[[], Conversation]) -> Conversation:
     try:
-        return pieces_conversation(pieces)
+        return parse()
     except ConversationBroken as error:
         raise SampleMalformed(key, str(error)) from error
 

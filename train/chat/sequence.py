@@ -44,8 +44,18 @@ class Segment(NamedTuple):
     """0 text, 1 picture."""
 
 
+class Prompt(NamedTuple):
+    """What a model is given to go on from: the beginning of a sample, up to the first token that is trained on."""
+
+    input_ids: Array
+    """(L,) int32."""
+    kinds: Array
+    """(L,) int8."""
+    pictures: tuple[Seen, ...]
+
+
 class Sequence:
-    """Written in order; `sample` gives the finished one."""
+    """Written in order; `sample` gives the finished one, `prompt` what a model goes on from."""
 
     def __init__(self, tokenizer: ChatTokenizer) -> None:
         self._tokenizer = tokenizer
@@ -91,6 +101,15 @@ class Sequence:
         self._flush()
         return sum(len(segment.ids) for segment in self._segments)
 
+    def prompt(self) -> Prompt:
+        self._flush()
+        return Prompt(*self._arrays(), tuple(self.pictures))
+
+    def _arrays(self) -> tuple[Array, Array]:
+        kinds = np.array([segment.kind for segment in self._segments], np.int8)
+        ids = np.concatenate([segment.ids for segment in self._segments]).astype(np.int32)
+        return ids, np.repeat(kinds, [len(segment.ids) for segment in self._segments])
+
     def sample(self, source: str, key: str, weighting: Weighting) -> TokenSample:
         """Raises NothingToTrain where no weight is above 0."""
         self._flush()
@@ -100,12 +119,13 @@ class Sequence:
         if not weights.any():
             raise NothingToTrain(key, f"expected a token to train on, found {sum(lengths)} tokens and none")
         grids = [seen.grid for seen in self.pictures]
+        input_ids, kinds = self._arrays()
         return TokenSample(
             source=source,
             key=key,
-            input_ids=np.concatenate([segment.ids for segment in self._segments]).astype(np.int32),
+            input_ids=input_ids,
             weights=weights,
             grids=np.array(grids, np.int32).reshape(-1, 3),
             patches=tuple(seen.values for seen in self.pictures),
-            kinds=np.repeat(np.array([segment.kind for segment in self._segments], np.int8), lengths),
+            kinds=kinds,
         )
