@@ -1,8 +1,9 @@
-"""Conversations as rows: JSONL with pictures by path or in the tar beside it, WebDataset tars, and our own shards.
+"""Conversations as rows: JSONL with pictures by path or in the tar beside it, Parquet, WebDataset tars, our own shards.
 
 A row is its turns as pieces (transforms/conversations.py) with the pictures where they are shown; what else the record
 holds is its `meta`. A picture that is not found fails the row: a question about it cannot be answered.
-Left out on purpose: Parquet; addresses of pictures, which are for a downloader to fetch; video files.
+In Parquet the pictures may lie in the column `images` itself, as bytes or {bytes, path}.
+Left out on purpose: addresses of pictures, which are for a downloader to fetch; video files.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from transforms.conversations import (
 from transforms.interleaved_documents import (
     Document,
     RecordBroken,
+    format_json,
     is_reference,
     pool_fields,
     pool_meta,
@@ -40,7 +42,7 @@ from transforms.records import Failure, Picture, Sample, Unit, is_shown, picture
 
 TURNS = frozenset({"messages", "conversations", "images", "image", "videos"})
 """Fields of a record that its pieces stand for."""
-KINDS: dict[str, Kind] = {".tar": "tar", ".tar.gz": "tar", ".tgz": "tar", ".jsonl": "folder"}
+KINDS: dict[str, Kind] = {".tar": "tar", ".tar.gz": "tar", ".tgz": "tar", ".parquet": "parquet", ".jsonl": "folder"}
 
 
 def parse_record(record: dict[str, Any], max_pictures: int) -> Document:
@@ -63,6 +65,10 @@ def _parse(record: dict[str, Any]) -> Document:
     except ConversationBroken as error:
         raise RecordBroken(str(error)) from error
     fields = {name: value for name, value in record.items() if name not in TURNS}
+    try:
+        format_json(fields)
+    except TypeError as error:  # a column of bytes or of times
+        raise RecordBroken(f"expected fields that JSON can hold, found {error}") from error
     return Document(
         tuple(conversation_pieces(conversation, [reference(name, None) for name in conversation.names])),
         pool_meta(fields),
@@ -72,7 +78,7 @@ def _parse(record: dict[str, Any]) -> Document:
 def readers(fields: ConversationReadRules) -> dict[str, Reader]:
     """By kind of unit."""
     read = partial(read_conversations, fields=fields)
-    return {"tar": read, "folder": read}
+    return {"tar": read, "parquet": read, "folder": read}
 
 
 def read_conversations(
@@ -83,7 +89,7 @@ def read_conversations(
     for loaded in read_records(path, unit, rules, staging, schema=schema):
         sample = loaded.sample
         if sample.failure is None:
-            sample = _named(sample, fields.key_fields) if unit.kind == "folder" else sample
+            sample = _named(sample, fields.key_fields) if unit.kind != "tar" else sample
             sample = replace(sample, failure=_missing(sample))
         yield Loaded(sample, loaded.data, loaded.pixels)
 

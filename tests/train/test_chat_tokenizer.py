@@ -98,3 +98,12 @@ def test_a_worker_needs_neither_transformers_nor_torch_nor_beam():
     code = "import sys, train.chat.samples; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert {"transformers", "torch", "apache_beam"} & set(done.stdout.split()) == set()
+
+
+def test_another_kind_of_tokenizer_is_refused():
+    from tokenizers import AddedToken, Tokenizer, models
+
+    words = Tokenizer(models.WordLevel({"a": 0}, "a"))
+    words.add_special_tokens([AddedToken(name, special=True) for name in SPECIAL])
+    with pytest.raises(ConfigError, match="tokenizer 'words': expected BPE, found WordLevel"):
+        ChatTokenizer(words, "glm-4.1v", "words")

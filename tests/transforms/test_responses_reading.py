@@ -3,6 +3,8 @@
 import json
 import time
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,3 +126,18 @@ def test_hostile_records_cost_little(record):
     if document:
         measure_conversation(pieces_conversation(document.pieces), document.meta, FIELDS)
     assert time.process_time() - started < 6
+
+
+def test_parquet_with_the_pictures_in_it(tmp_path):
+    asked = {"role": "user", "content": "<image>q"}
+    rows = [
+        {"id": "one", "messages": [asked, {"role": "assistant", "content": "a"}], "images": [{"bytes": jpeg(1, 64)}]},
+        {"id": "two", "messages": [asked, {"role": "assistant", "content": "a"}], "images": [{"bytes": None}]},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    pq.write_table(pa.Table.from_pylist([{"raw": b"x", **rows[0]}]), tmp_path / "b.parquet")
+    units = list_units([str(tmp_path / "*.parquet")], RULES, kinds=KINDS)
+    read = [row for unit in units for row in read_input(unit, RULES, str(tmp_path / "staging"), readers(FIELDS))]
+    assert [row.sample.source_key for row in read] == ["one", "two", "b-0"]
+    assert [row.sample.failure and row.sample.failure.error for row in read] == [None, "PictureMissing", "RecordBroken"]
+    assert bytes(next(data for data in read[0].data if data)) == jpeg(1, 64)

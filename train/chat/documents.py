@@ -17,7 +17,7 @@ from train.chat.errors import NothingToTrain, SampleTooLong
 from train.chat.sequence import Prompt, Seen, Segment, Sequence, tokens_of
 from train.chat.tokenizer import END, IMAGE, IMAGE_END, IMAGE_START, START, ChatTokenizer
 from train.chat.weighting import Weighting
-from train.data.records import TokenSample
+from train.data.records import Array, TokenSample
 
 AROUND = len(START) + 1
 """Tokens of a document beside its pieces."""
@@ -28,15 +28,16 @@ class Block(NamedTuple):
     """A piece in tokens. A cut never goes through a picture's."""
 
     segments: list[Segment]
+    tokens: int
     seen: Seen | None = None
 
     @property
     def kind(self) -> str:
         return "text" if self.seen is None else "picture"
 
-    @property
-    def tokens(self) -> int:
-        return sum(len(segment.ids) for segment in self.segments)
+
+def _text_block(ids: Array) -> Block:
+    return Block([Segment(ids, True)], len(ids))
 
 
 class Documents:
@@ -44,7 +45,7 @@ class Documents:
 
     def __init__(self, tokenizer: ChatTokenizer, weighting: Weighting, *, cut: bool) -> None:
         self._tokenizer, self._weighting, self._cut = tokenizer, weighting, cut
-        self._joins = {kinds: Block([Segment(tokenizer.text(text), True)]) for kinds, text in _BREAKS.items()}
+        self._joins = {kinds: _text_block(tokenizer.text(text)) for kinds, text in _BREAKS.items()}
 
     def prompt(self, pieces: Iterable[str | Seen]) -> Prompt:
         """What a model is given to go on from: a picture, to write its caption."""
@@ -53,7 +54,7 @@ class Documents:
     def samples(self, source: str, key: str, pieces: Iterable[str | Seen], length: int) -> list[TokenSample]:
         """One sample, or several in order with keys `key@0`, `key@1`, … Raises SampleTooLong, NothingToTrain."""
         blocks = [self._block(piece) for piece in pieces if piece != ""]
-        whole = AROUND + sum(block.tokens for block in self._joined(blocks))
+        whole = AROUND + self._length(blocks)
         if whole > length and not self._cut:
             raise SampleTooLong(key, f"expected at most {length} tokens, found {whole}")
         parts = [blocks] if whole <= length else list(self._split(blocks, length, key))
@@ -68,10 +69,11 @@ class Documents:
 
     def _block(self, piece: str | Seen) -> Block:
         if isinstance(piece, str):
-            return Block([Segment(self._tokenizer.text(piece), True)])
+            return _text_block(self._tokenizer.text(piece))
         token = self._tokenizer.token
         inside = Segment(np.repeat(token(IMAGE), tokens_of(piece)), kind=1)
-        return Block([Segment(token(IMAGE_START)), inside, Segment(token(IMAGE_END))], piece)
+        segments = [Segment(token(IMAGE_START)), inside, Segment(token(IMAGE_END))]
+        return Block(segments, len(inside.ids) + 2, piece)
 
     def _joined(self, blocks: list[Block]) -> Iterator[Block]:
         """The blocks with the breaks between them."""
@@ -96,13 +98,24 @@ class Documents:
         """Runs of blocks, each within the context with what stands around it."""
         room = length - AROUND
         part: list[Block] = []
+        used = 0
         for block in self._small(blocks, room, key):
-            if sum(one.tokens for one in self._joined([*part, block])) > room:
+            if used + self._added(part, block) > room:
                 ahead = self._pictures_ahead(part, block, room)
                 yield part[: len(part) - ahead]
                 part = part[len(part) - ahead :]
+                used = self._length(part)
+            used += self._added(part, block)
             part.append(block)
         yield part
+
+    def _added(self, part: list[Block], block: Block) -> int:
+        """Tokens by which a block makes a part longer."""
+        join = self._joins.get((part[-1].kind, block.kind)) if part else None
+        return block.tokens + (join.tokens if join else 0)
+
+    def _length(self, blocks: list[Block]) -> int:
+        return sum(block.tokens for block in self._joined(blocks))
 
     def _pictures_ahead(self, part: list[Block], block: Block, room: int) -> int:
         """How many pictures at the end of a part go with the text that follows them."""
@@ -111,7 +124,7 @@ class Documents:
             return 0
         while ahead < len(part) - 1 and part[-1 - ahead].seen is not None:
             ahead += 1
-        while ahead and sum(one.tokens for one in self._joined([*part[len(part) - ahead :], block])) > room:
+        while ahead and self._length([*part[len(part) - ahead :], block]) > room:
             ahead -= 1
         return ahead
 
@@ -124,4 +137,4 @@ class Documents:
                 raise SampleTooLong(key, f"expected pictures of at most {room} tokens, found one of {block.tokens}")
             else:
                 ids = block.segments[0].ids
-                yield from (Block([Segment(ids[at : at + room], True)]) for at in range(0, len(ids), room))
+                yield from (_text_block(ids[at : at + room]) for at in range(0, len(ids), room))

@@ -70,6 +70,8 @@ class ChatTokenizer:
 
     def __init__(self, tokenizer: Tokenizer, form: Form | None, name: str = "") -> None:
         check_tokens(tokenizer, needed_tokens(form), name)
+        if type(tokenizer.model).__name__ != "BPE":
+            raise ConfigError(f"tokenizer {name!r}: expected BPE, found {type(tokenizer.model).__name__}")
         self._tokenizer, self._plain = tokenizer, _without_added(tokenizer)
         added = tokenizer.get_added_tokens_decoder()
         self.ids = {token.content: number for number, token in added.items()}
