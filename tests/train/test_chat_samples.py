@@ -4,12 +4,14 @@ import json
 import pickle
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from configs.schema.train_chat import ChatRules
 from tests.train.chat_pictures import ToyLook
 from tests.train.tokenizer import toy_tokenizer
-from train.chat.errors import NothingToTrain, PicturesMismatch, SampleMalformed, SampleTooLong
-from train.chat.samples import Chat
+from train.chat.errors import NothingToTrain, PicturesMismatch, SampleMalformed, SampleTooLong, SampleUnfit
+from train.chat.samples import Chat, Fitted
 from train.chat.tokenizer import ChatTokenizer
 from train.data.records import RawSample
 from transforms.conversations import conversation_pieces, parse_conversation
@@ -178,6 +180,31 @@ def test_history_in_a_prompt_is_written_as_in_training():
 
 
 def test_a_chat_goes_to_a_worker_process():
-    again = pickle.loads(pickle.dumps(CHAT))
+    again = pickle.loads(pickle.dumps(Fitted(CHAT, 1000)))
     one = raw({"jpg": b"2x2", "json": json.dumps(TALK).encode()})
-    assert TOY.decode(again.tokenize(one, 1000)[0].input_ids) == TALK_TEXT
+    assert TOY.decode(again(one)[0].input_ids) == TALK_TEXT
+
+
+def test_too_long_is_not_corrupt():
+    one = raw({"jpg": b"2x2", "json": json.dumps(TALK).encode()})
+    assert Fitted(CHAT, 20)(one) == []
+    with pytest.raises(SampleMalformed):
+        Fitted(CHAT, 20)(raw({"json": b"{"}))
+
+
+members = st.dictionaries(
+    st.sampled_from(["jpg", "0.jpg", "1.png", "txt", "json", "cls"]),
+    st.one_of(
+        st.binary(max_size=20), st.just(b"2x2"), st.just(json.dumps(TALK).encode()), st.just(own_document()["json"])
+    ),
+)
+
+
+@given(members)
+def test_any_members_are_a_sample_or_a_named_error(parts):
+    try:
+        found = CHAT.tokenize(raw(parts), 1000)
+    except (SampleUnfit, OSError, ValueError) as error:  # the toy look refuses what is no size
+        assert isinstance(error, SampleUnfit) is str(error).startswith("sample 'k': ")
+        return
+    assert all(len(one.input_ids) <= 1000 for one in found)

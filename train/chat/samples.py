@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from typing import Any, Protocol
 from configs.schema.train_chat import ChatRules
 from train.chat.conversations import Conversations, Part, Spoken, Video
 from train.chat.documents import Documents
-from train.chat.errors import PicturesMismatch, SampleMalformed
+from train.chat.errors import PicturesMismatch, SampleMalformed, SampleTooLong
 from train.chat.sequence import Prompt, Seen
 from train.chat.tokenizer import ChatTokenizer
 from train.data.records import RawSample, TokenSample
@@ -100,6 +101,24 @@ class Chat:
                 seen = self._look.video(data)
                 seconds = [part.second for part in shown][:: -(-len(shown) // len(seen))]
                 yield Video(tuple(zip(seen, seconds, strict=True)))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A loader's transform: the samples that a sample of a shard becomes, each within the context."""
+
+    chat: Chat
+    length: int
+
+    def __call__(self, raw: RawSample) -> list[TokenSample]:
+        """Empty where it is too long and is not or cannot be cut: it is sound, and counts as no corrupt sample.
+
+        Raises the other SampleUnfits.
+        """
+        try:
+            return self.chat.tokenize(raw, self.length)
+        except SampleTooLong:
+            return []
 
 
 def read_content(raw: RawSample) -> Conversation | list[Piece]:
