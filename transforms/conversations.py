@@ -32,6 +32,10 @@ class ConversationBroken(ValueError):
     """A record that is no conversation; the message says what was expected and what was found."""
 
 
+class PlacesMismatch(ConversationBroken):
+    """More or fewer placeholders than pictures or videos."""
+
+
 class Shown(NamedTuple):
     """A picture in a turn. `number` counts the pictures of the whole conversation, in the order they are shown."""
 
@@ -59,7 +63,7 @@ class Conversation(NamedTuple):
 
 
 def parse_conversation(record: dict[str, Any]) -> Conversation:
-    """Raises ConversationBroken, also where placeholders and named pictures differ in number."""
+    """Raises ConversationBroken; PlacesMismatch where placeholders and named pictures differ in number."""
     pool = _Pool(record)
     turns = [_turn(*said, pool) for said in _messages(record)]
     pool.check_used()
@@ -179,16 +183,14 @@ class _Pool:
         return [self.show(frame, self._videos_shown - 1, float(second)) for frame, second in pairs]
 
     def check_used(self) -> None:
-        if self._listed and self._asked != len(self._images):
-            raise ConversationBroken(
-                f"expected as many pictures as placeholders, found {self._asked} placeholders and "
-                f"{len(self._images)} pictures"
-            )
-        if self._videos_asked != len(self._videos):
-            raise ConversationBroken(
-                f"expected as many videos as placeholders, found {self._videos_asked} placeholders and "
-                f"{len(self._videos)} videos"
-            )
+        listed = len(self._images) if self._listed else self._asked
+        for what, asked, found in (
+            ("pictures", self._asked, listed),
+            ("videos", self._videos_asked, len(self._videos)),
+        ):
+            if asked != found:
+                message = f"expected as many {what} as placeholders, found {asked} placeholders and {found} {what}"
+                raise PlacesMismatch(message)
 
 
 def conversation_pieces(conversation: Conversation, pictures: Sequence[Picture]) -> list[Piece]:

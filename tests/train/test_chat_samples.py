@@ -131,6 +131,11 @@ def own_document():
             PicturesMismatch,
             "found 1 places and 2 pictures",
         ),
+        (
+            {"json": json.dumps({**TALK, "images": ["a", "b"]}).encode(), "jpg": b"2x2"},
+            PicturesMismatch,
+            "found 1 placeholders and 2 pictures",
+        ),
         ({"json": own_document()["json"]}, PicturesMismatch, "found 1 places and 0 pictures"),
         ({**own_document(), "1.jpg": b"2x2"}, PicturesMismatch, "found 1 places and 2 pictures"),
     ],

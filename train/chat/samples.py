@@ -24,6 +24,7 @@ from train.data.records import RawSample, TokenSample
 from transforms.conversations import (
     Conversation,
     ConversationBroken,
+    PlacesMismatch,
     Shown,
     Turn,
     is_conversation,
@@ -172,6 +173,8 @@ def _pieces(key: str, record: dict[str, Any], found: int) -> list[Piece]:
 def _conversation(key: str, parse: Callable[[], Conversation]) -> Conversation:
     try:
         return parse()
+    except PlacesMismatch as error:
+        raise PicturesMismatch(key, str(error)) from error
     except ConversationBroken as error:
         raise SampleMalformed(key, str(error)) from error
 
