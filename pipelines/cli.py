@@ -180,11 +180,14 @@ def _positive(text: str) -> int:
 
 
 def run_config(args: argparse.Namespace) -> Config:
+    from configs.schema.sft import SftConfig
     from pipelines.kinds import kind_named
 
     cfg = load_config(args.config or CONFIGS / f"{args.pipeline}.yaml", kind_named(args.pipeline).config, args.set)
     if not args.against:
         return cfg
+    if isinstance(cfg, SftConfig):
+        raise ConfigError("--against: expected the pipeline caption or interleaved_web, found sft")
     return cfg.model_copy(update={"against": cfg.against.model_copy(update={"runs": tuple(args.against)})})
 
 

@@ -22,6 +22,7 @@ from apache_beam.pvalue import PCollection
 from apache_beam.transforms.combiners import ToList
 
 from configs.schema.caption import CaptionConfig
+from configs.schema.sft import SftConfig
 from configs.schema.strict import ConfigError
 from pipelines.against import write_known
 from pipelines.concept_table import describe_concepts
@@ -94,7 +95,7 @@ def _make(units: list[Unit], request: Request, site: Site, made_by: str) -> Mani
     storage.write(join(request.output, "work", "config.json"), request.cfg.model_dump_json(indent=1).encode())
     cfg = request.cfg
     balanced = isinstance(cfg, CaptionConfig) and cfg.concepts.enabled
-    if cfg.against.runs:
+    if not isinstance(cfg, SftConfig) and cfg.against.runs:
         write_known(request.output, cfg)
     outcome = run_pipeline(units, request, site)
     concepts = describe_concepts(request.output) if balanced else {}

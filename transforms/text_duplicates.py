@@ -286,7 +286,7 @@ def _digests(values: bytes, size: int) -> list[bytes]:
     return [digest(values[at : at + width]) for at in range(0, len(values), width)]
 
 
-def hash_bands(values: Values, rules: TextDuplicateRules) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def hash_bands(values: Values, rules: SimilarityRules) -> np.ndarray[Any, np.dtype[np.uint64]]:
     """(n, bands) of (n, size) signatures; the same values in another band have another hash."""
     found = np.empty((len(values), rules.bands), np.uint64)
     for band in range(rules.bands):
