@@ -77,16 +77,7 @@ def build(units: PCollection, cfg: WebConfig, site: Site, buckets: int) -> Rows:
     rows = rows | "KeepSound" >> Keep(partial(mark_sound, cfg=cfg))
     rows = rows | "KeepSingle" >> Keep(partial(mark_single, cfg=cfg))
     rows = rows | "KeepClean" >> Keep(partial(mark_clean, cfg=cfg))
-    if asks_clip(cfg):
-        rows = rows | "Clip" >> show_pictures(cfg)
-    if asks_heads(cfg):
-        rows = rows | "Heads" >> AskHeads(heads_of(cfg), CLIP)
-    if cfg.classifier.enabled:
-        rows = rows | "KeepClasses" >> Keep(partial(mark_class, cfg=cfg))
-    if cfg.passages.enabled:
-        rows = rows | "KeepNearText" >> Keep(partial(mark_near_text, cfg=cfg))
-    if cfg.knowledge.enabled:
-        rows = rows | "Knowledge" >> Keep(partial(mark_dense, cfg=cfg))
+    rows = ask_models(rows, cfg) if asks_clip(cfg) else rows
     rows = rows | "KeepDocuments" >> Keep(partial(mark_document, cfg=cfg))
     if cfg.against.runs:
         known = known_uri(site.output, cfg.against.runs, cfg.duplicates)
@@ -95,6 +86,20 @@ def build(units: PCollection, cfg: WebConfig, site: Site, buckets: int) -> Rows:
     if cfg.duplicates.enabled:
         rows = rows | "Texts" >> MatchTexts(TextDuplicates(cfg.duplicates), buckets)
         rows = rows | "KeepUnique" >> Keep(partial(mark_unique, cfg=cfg))
+    return rows
+
+
+def ask_models(rows: Rows, cfg: WebConfig) -> Rows:
+    """What the pictures show: the classes of heads, their likeness to the text, the knowledge that they carry."""
+    rows = rows | "Clip" >> show_pictures(cfg)
+    if asks_heads(cfg):
+        rows = rows | "Heads" >> AskHeads(heads_of(cfg), CLIP)
+    if cfg.classifier.enabled:
+        rows = rows | "KeepClasses" >> Keep(partial(mark_class, cfg=cfg))
+    if cfg.passages.enabled:
+        rows = rows | "KeepNearText" >> Keep(partial(mark_near_text, cfg=cfg))
+    if cfg.knowledge.enabled:
+        rows = rows | "Knowledge" >> Keep(partial(mark_dense, cfg=cfg))
     return rows
 
 

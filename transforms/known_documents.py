@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from configs.schema.web import WebConfig
 from configs.schema.web_rules import TextDuplicateRules
-from transforms.minhash import Values, estimate_similarity, read_signatures
+from transforms.minhash import Values, estimate_similarity, hash_bands, read_signatures
 from transforms.records import Drop, Sample, with_measures
-from transforms.text_duplicates import TextDuplicates, hash_bands
+from transforms.text_duplicates import TextDuplicates
 from transforms.web_urls import url_digest
 
 RULE = "document_known"
@@ -60,7 +60,7 @@ def make_known_documents(table: pa.Table, cfg: WebConfig) -> KnownDocuments:
             addresses.setdefault(address, row)
     rows = [row for row, value in enumerate(columns["signature"]) if value]
     values = _read(b"".join([columns["signature"][row] for row in rows]), cfg)
-    hashes = hash_bands(values, cfg.duplicates).ravel()
+    hashes = hash_bands(values, cfg.duplicates.bands, cfg.duplicates.rows).ravel()
     order = np.argsort(hashes, kind="stable")
     return KnownDocuments(
         columns["run"], columns["key"], addresses, values, rows, hashes[order], order // cfg.duplicates.bands
@@ -83,7 +83,7 @@ def compare_documents(samples: Iterable[Sample], known: KnownDocuments, cfg: Web
 
 
 def _most_like(one: Values, known: KnownDocuments, cfg: WebConfig) -> tuple[int, float] | None:
-    hashes = hash_bands(one, cfg.duplicates)[0]
+    hashes = hash_bands(one, cfg.duplicates.bands, cfg.duplicates.rows)[0]
     starts, ends = (np.searchsorted(known.bands, hashes, side) for side in ("left", "right"))
     met = [known.places[start : min(end, start + MOST)] for start, end in zip(starts, ends, strict=True) if start < end]
     if not met:

@@ -94,3 +94,15 @@ def _permutations(size: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]
     seeds = _mixed(np.arange(1, 2 * size + 1, dtype=np.uint64) * _FACTOR)
     wide = (seeds >> np.uint64(32)).astype(np.uint32)
     return wide[:size] | np.uint32(1), wide[size:]
+
+
+def hash_bands(values: Values, bands: int, rows: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """(n, bands) of (n, size) signatures; the same values in another band have another hash."""
+    found = np.empty((len(values), bands), np.uint64)
+    for band in range(bands):
+        hashes = np.full(len(values), band + 1, np.uint64)
+        for column in values[:, band * rows : (band + 1) * rows].T:
+            hashes = (hashes ^ column.astype(np.uint64)) * _FACTOR
+            hashes ^= hashes >> np.uint64(29)
+        found[:, band] = hashes
+    return found

@@ -28,6 +28,7 @@ from transforms.minhash import (
     Values,
     Wide,
     estimate_similarity,
+    hash_bands,
     read_signatures,
     shingle_hashes,
     signature,
@@ -50,7 +51,6 @@ of 32 at a similarity of 0.8. Without it 40,000 documents under one band would b
 STARS = -1
 """In place of a unit: who answers for signatures that met others."""
 _WORD_BITS, _PICTURE_BITS = 32, 20
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 Told = tuple[int, str, float]
 """Documents around the one that stays, its key, and its similarity with this one."""
@@ -160,7 +160,7 @@ def spread_bands(signatures: Signatures, rules: SimilarityRules, buckets: int) -
     values = read_signatures(signatures.values, rules.bands * rules.rows)
     numbers = np.frombuffer(b"".join(_digests(signatures.values, values.shape[1])), np.uint64).reshape(-1, 2)
     parts: dict[int, list[tuple[Any, Any]]] = defaultdict(list)
-    for hashes in hash_bands(values, rules).T:
+    for hashes in hash_bands(values, rules.bands, rules.rows).T:
         targets = hashes % np.uint64(buckets)
         for target in np.unique(targets).tolist():
             here = targets == target
@@ -284,18 +284,6 @@ def _join(parts: list[Signatures]) -> Signatures:
 def _digests(values: bytes, size: int) -> list[bytes]:
     width = size * VALUE_BYTES
     return [digest(values[at : at + width]) for at in range(0, len(values), width)]
-
-
-def hash_bands(values: Values, rules: SimilarityRules) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """(n, bands) of (n, size) signatures; the same values in another band have another hash."""
-    found = np.empty((len(values), rules.bands), np.uint64)
-    for band in range(rules.bands):
-        hashes = np.full(len(values), band + 1, np.uint64)
-        for column in values[:, band * rules.rows : (band + 1) * rules.rows].T:
-            hashes = (hashes ^ column.astype(np.uint64)) * _FACTOR
-            hashes ^= hashes >> np.uint64(29)
-        found[:, band] = hashes
-    return found
 
 
 def _pack_stars(answers: list[tuple[bytes, list[Any]]]) -> bytes:
