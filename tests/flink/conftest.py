@@ -1,6 +1,7 @@
 """One cluster for all tests; what is fetched stays in BEAMSIFT_FLINK (`make flink-test` sets it)."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,14 @@ from tests.faults.small_units import write_units
 from tests.faults.worker_pool import worker_pool
 from tests.flink.cluster import Cluster, standalone
 from tests.flink.distribution import Distribution, fetch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_lived_java() -> Iterator[None]:
+    """Each run starts a job server: compiled well, its code costs more than it saves in seconds of life."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,9 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.beam, pytest.mark.slow]
 
 SECONDS = 240
+SCORED = pytest.mark.xdist_group("scored")
+QUICK = pytest.mark.xdist_group("unscored")
+"""Each group has a process, a cluster and workers of its own; either takes half of the time."""
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +56,18 @@ def run_to_its_end(line: list[str], output: Path) -> list[dict]:
     return shards_of(output)
 
 
+@QUICK
 def test_the_embedded_cluster(command, local, tmp_path):
     assert run_to_its_end(command(tmp_path, "[local]", 2), tmp_path) == local
 
 
+@SCORED
 @pytest.mark.parametrize("parallelism", [1, 2, 4])
 def test_the_standalone_cluster(command, cluster, scored, parallelism, tmp_path):
     assert run_to_its_end(command(tmp_path, f"localhost:{cluster.rest}", parallelism, BALANCED), tmp_path) == scored
 
 
+@QUICK
 def test_web_pages(distribution, cluster, workers, tmp_path):
     archives = write_web_pool(tmp_path / "archives")
     assert main(web_arguments(archives, tmp_path / "local", *FEW)) == 0
@@ -70,6 +76,7 @@ def test_web_pages(distribution, cluster, workers, tmp_path):
     assert run_to_its_end(line, tmp_path / "set") == shards_of(tmp_path / "local")
 
 
+@SCORED
 def test_a_python_worker_dies_in_scan_in_visit_and_in_write_shards(command, cluster, scored, order, tmp_path):
     line, before = command(tmp_path, f"localhost:{cluster.rest}", 2, BALANCED), {}
     for target, call in DEATHS:
@@ -82,6 +89,7 @@ def test_a_python_worker_dies_in_scan_in_visit_and_in_write_shards(command, clus
     assert before.items() <= standing(tmp_path, *FOLDERS).items()
 
 
+@QUICK
 def test_flink_tries_again_where_it_is_told_to(command, distribution, local, order, tmp_path):
     again = {"restart-strategy.type": "fixed-delay", "restart-strategy.fixed-delay.delay": "500 ms"}
     give_order(order, *DEATHS[0])
@@ -91,16 +99,19 @@ def test_flink_tries_again_where_it_is_told_to(command, distribution, local, ord
     assert not order.exists()
 
 
+@QUICK
 def test_the_submitting_machine_dies_before_the_manifest(command, cluster, distribution, local, tmp_path):
     line = command(tmp_path, f"localhost:{cluster.rest}", 2)
     run_killed("pipelines.run:make_manifest", 1, line)
-    subprocess.run(["pkill", "-f", str(distribution.job_server)], check=True)  # the machine would have taken it along
+    job_server = f"{distribution.job_server}.*localhost:{cluster.rest}"
+    subprocess.run(["pkill", "-f", job_server], check=True)  # the machine would have taken it along
     before = nothing_done_again({}, tmp_path)
     assert sum(name.startswith("shards/") for name in before) == 2 * len(local)
     assert run_to_its_end(line, tmp_path) == local
     assert before.items() <= standing(tmp_path, *FOLDERS).items()
 
 
+@QUICK
 def test_a_task_manager_dies(command, cluster, local, tmp_path):
     line = command(tmp_path, f"localhost:{cluster.rest}", 4)
     program = [sys.executable, "-m", "pipelines.cli", *line]
