@@ -8,7 +8,8 @@ from typing import Any
 
 from classifiers.clip import ClipScorer
 from configs.schema.caption import CaptionConfig, RelevanceRules
-from configs.schema.web import WebConfig, relevance_rules
+from configs.schema.strict import ConfigError
+from configs.schema.web import WebConfig, asks_clip, asks_heads, relevance_rules
 from pipelines import interleaved_web
 from pipelines.kinds import Config, kind_of
 from pipelines.plan_checks import Finding, check_captioner, check_vocabulary
@@ -34,7 +35,11 @@ class Planning:
 
 
 def planning_of(cfg: Config) -> Planning:
-    return PLANNINGS[kind_of(cfg).name]
+    """Raises ConfigError for a pipeline that has no plan yet."""
+    name = kind_of(cfg).name
+    if name not in PLANNINGS:
+        raise ConfigError(f"plan: expected the pipeline {' or '.join(PLANNINGS)}, found {name}")
+    return PLANNINGS[name]
 
 
 def _caption_steps(cfg: CaptionConfig) -> list[str]:
@@ -45,7 +50,12 @@ def _caption_steps(cfg: CaptionConfig) -> list[str]:
 
 def _web_steps(cfg: WebConfig) -> list[str]:
     steps = ["scan", "unique keys", "pictures by address", "look", "shared pictures", "picture rules"]
-    steps += ["passages"] * cfg.passages.enabled + ["document rules"] + ["known documents"] * bool(cfg.against.runs)
+    steps += (
+        ["clip"] * asks_clip(cfg)
+        + ["heads"] * asks_heads(cfg)
+        + ["document rules"]
+        + ["known documents"] * bool(cfg.against.runs)
+    )
     steps += ["texts"] * cfg.duplicates.enabled
     return [*steps, "ledger", "shards"]
 
@@ -65,7 +75,7 @@ PLANNINGS: dict[str, Planning] = {
         "copies and shared captions of the whole pool are unknown and lower what is kept",
     ),
     "interleaved_web": Planning(
-        lambda cfg: relevance_rules(cfg.passages) if cfg.passages.enabled else None,
+        lambda cfg: relevance_rules(cfg.passages) if asks_clip(cfg) else None,
         lambda cfg: [web_documents.scan_reads(cfg), interleaved_web.lists_fingerprints(cfg)[0]],
         run_web_trial,
         _nothing,

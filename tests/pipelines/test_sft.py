@@ -139,7 +139,7 @@ def test_why_and_plan(finished, pool, capsys):
     assert "answer_wrong" in told
     assert "7, expected 8" in told
     assert main(["plan", "sft", "--input", *pool, "--output", str(finished)]) == 2
-    assert "expected the pipeline caption, found sft" in capsys.readouterr().err
+    assert "plan: expected the pipeline caption or interleaved_web, found sft" in capsys.readouterr().err
 
 
 def test_a_finished_set_can_be_curated_again(finished, rows, tmp_path):

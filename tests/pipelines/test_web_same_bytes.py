@@ -66,8 +66,8 @@ KILLS = [
     ("transforms.beam.scan_archives:row_of", 16, {"work/scan": 2, "work/web_index": 2}),
     ("transforms.beam.look:look_at", 4, {"work/scan": 3, "work/web_index": 3, "work/look": 0}),
     ("transforms.beam.write_ledger:ledger_table", 2, {"work/look": 3, "work/kept": 2, "ledger": 2}),
-    ("transforms.shards:ShardWriter.add", 4, {"work/kept": 3, "ledger": 3, "work/shards": 1, "shards": 1}),
-    ("pipelines.run:make_manifest", 1, {"work/shards": 3, "shards": 3}),
+    ("transforms.shards:ShardWriter.add", 4, {"work/kept": 3, "ledger": 3, "work/shards": 1, "shards": 2}),
+    ("pipelines.run:make_manifest", 1, {"work/shards": 3, "shards": 6}),
 ]
 """Where the same command is killed one time after the other, and the finished files that each time leaves."""
 
