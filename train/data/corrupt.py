@@ -41,8 +41,8 @@ class CorruptPolicy:
     """Of a source's samples: above it the run stops."""
     judged_from: int = 1000
     """Samples of a source before its share is judged."""
-    names_kept: int = 100
-    """Names kept a source; all are counted."""
+    names_kept: int = 32
+    """Names kept a source and rank, which a state carries; all are counted."""
 
 
 @dataclass
