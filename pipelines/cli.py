@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -77,6 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_classifier(commands)
     _add_workers(commands)
     _add_set_commands(commands)
+    _add_train(commands)
     return parser
 
 
@@ -172,6 +174,12 @@ def _add_set_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         one.set_defaults(command=lambda args, rest, module=module: module.run(args), takes_beam_options=False)
 
 
+def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    help_text = "train on finished sets: pretrain or sft; what `python -m train` does"
+    parser = commands.add_parser("train", help=help_text, description=help_text, add_help=False)
+    parser.set_defaults(command=train_command, takes_beam_options=True)
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -232,6 +240,11 @@ def workers_command(args: argparse.Namespace, rest: list[str]) -> int:
     from pipelines.workers import serve
 
     return serve(args.port, args.threads, say)
+
+
+def train_command(args: argparse.Namespace, rest: list[str]) -> int:
+    """In a process of its own: curation and training share files and no imports."""
+    return subprocess.run([sys.executable, "-m", "train", *rest]).returncode
 
 
 def what_if_command(args: argparse.Namespace, rest: list[str]) -> int:

@@ -77,6 +77,12 @@ class Checkpoints:
         dist.broadcast_object_list(found, src=0, group=self._group)
         return found[0]
 
+    def gather(self, mine: Any) -> list[Any]:
+        """What every rank gives, in their order; on the host."""
+        found: list[Any] = [None] * dist.get_world_size()
+        dist.all_gather_object(found, mine, group=self._group)
+        return found
+
     def save(self, step: int, state: dict[str, Any]) -> None:
         """Copies everything to memory and begins to write. `state` is the first rank's. Waits for an earlier one and
         raises its TrainError."""

@@ -71,6 +71,8 @@ def weighted_cross_entropy(
     states and targets are the same on all of them.
     """
     share = _Share(head.shape[0], group)
+    if not torch.is_grad_enabled():  # else the function would find slopes that nobody asks for
+        states, head = states.detach(), head.detach()
     total, each = _Chunked.apply(states[targets.rows], head, targets.labels, targets.weights, (chunk, share))  # type: ignore[no-untyped-call]
     return Scores(total, each)
 

@@ -86,7 +86,8 @@ def join_ranks(rules: ParallelRules) -> Iterator[Ranks]:
     device = _device()
     limit = timedelta(seconds=rules.timeout_seconds + GRACE)
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    if not dist.is_initialized():
+    joined = dist.is_initialized()
+    if not joined:
         if "RANK" in os.environ:
             dist.init_process_group(backend, timeout=limit)
         else:
@@ -95,7 +96,8 @@ def join_ranks(rules: ParallelRules) -> Iterator[Ranks]:
     try:
         yield arrange(rules, device)
     finally:
-        dist.destroy_process_group()
+        if not joined:
+            dist.destroy_process_group()
 
 
 def _device() -> torch.device:

@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from train.errors import TrainError
+
 LOST = 70
 """Exit code of a rank that was ended because another one failed."""
 PATIENCE = 5.0
@@ -60,26 +62,30 @@ class Watch:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is not None:
-            self._accuse(error)
+        told = None if error is None else self._reason(error)
         self._done = True
         self._stop.set()
         self._thread.join(self._limits.every * 5)
+        if told is not None:
+            raise TrainError(told) from error
 
     def note(self, phase: str) -> None:
         """`phase`: such as "step 17: backward"."""
         self._count, self._phase = self._count + 1, phase
 
-    def explain(self, error: BaseException) -> str:
-        """What all are told of the reason for `error`, as soon as it is known; the error's own words otherwise."""
+    def _reason(self, error: BaseException) -> str | None:
+        """Where `error` is what another rank's end looks like from here, what is said of that; else all are told."""
+        if not is_connection(error) or self._world == 1:
+            self._accuse(error)
+            return None
         until = time.monotonic() + self._limits.lost + 3 * self._limits.every
         while self._told is None and time.monotonic() < until and self._thread.is_alive():
             time.sleep(self._limits.every / 4)
-        return self._told or f"rank {self._rank} in {self._phase}: {type(error).__name__}: {error}"
+        return self._told or f"rank {self._rank} failed in {self._phase}: {type(error).__name__}: {error}"
 
     def _accuse(self, error: BaseException) -> None:
         """Tells all that this rank failed, unless another one's failure is known already, which would be the cause."""
-        if self._told is None and not is_connection(error):
+        if self._told is None:
             self._tell(f"rank {self._rank} failed in {self._phase}: {type(error).__name__}: {error}")
 
     def _tell(self, verdict: str) -> None:
@@ -157,8 +163,10 @@ class Judge:
         return None
 
     def _stalled(self, signs: dict[int, Sign], now: float) -> str | None:
-        """Only who sees all ranks can say which is behind."""
-        if len(signs) < self._world or any(now - since <= self._limits.stalled for _, since in self._moves.values()):
+        """Only who sees all ranks can say which is behind; a process alone keeps nobody waiting."""
+        if len(signs) < max(self._world, 2) or any(
+            now - since <= self._limits.stalled for _, since in self._moves.values()
+        ):
             return None
         behind = min(sign.moved for sign in signs.values())
         slow = [(rank, sign) for rank, sign in sorted(signs.items()) if sign.moved == behind]

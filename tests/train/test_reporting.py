@@ -1,0 +1,40 @@
+"""Lines of a run: to the console, to metrics.jsonl, and an early word on packages that are not there."""
+
+import importlib.util
+import json
+
+import pytest
+
+pytest.importorskip("torch")
+
+from configs.schema.strict import ConfigError
+from configs.schema.train import ReportRules
+from tests.train.toy_captions import toy_config
+from train.metrics import Line
+from train.reporting import Reporter, check_writers, format_line
+
+LINE = Line(20, 2.5, {"a": 2.0, "b": 3.0}, 1e-4, 0.5, 9e6, 12345.6, 0.412, 0.991, 0.01, 6e1, 1.5)
+
+
+def test_a_line_for_people():
+    assert format_line(LINE, 1000) == (
+        "step 20 of 1,000  loss 2.5000 (a 2.000, b 3.000)  norm 0.500  lr 1.00e-04  12,346 tokens/s  MFU 41.2%  "
+        "packed 99.1%  wait 1.0%  60.0 GB  1.50 s/step"
+    )
+
+
+def test_a_line_for_machines_from_the_first_rank_alone(tmp_path):
+    said, cfg = [], toy_config(tmp_path)
+    for first in (True, False):
+        with Reporter(cfg, tmp_path / str(first), said.append, first=first) as reporter:
+            reporter.line(LINE)
+    written = json.loads((tmp_path / "True" / "metrics.jsonl").read_text())
+    assert (written["step"], written["loss"], written["loss/b"], written["mfu"]) == (20, 2.5, 3.0, 0.412)
+    assert len(said) == 1 and not (tmp_path / "False").exists()
+
+
+@pytest.mark.parametrize(("key", "package"), [("tensorboard", "tensorboard"), ("wandb_project", "wandb")])
+def test_a_writer_whose_package_is_not_there_is_refused_at_once(key, package, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=f"report.{key}: expected the package '{package}', found it not installed"):
+        check_writers(ReportRules(**{key: True if key == "tensorboard" else "x"}))

@@ -1,0 +1,36 @@
+"""Pre-training, both stages: captions and interleaved documents, every token of text is trained on.
+
+    python -m train pretrain --config configs/train/pretrain.yaml --output out/pretrain
+    torchrun --nproc-per-node 8 -m train.pretrain --config configs/train/long_context.yaml --output out/long_context
+
+Left out on purpose: conversations, which are train/sft.py's; one among the data is a corrupt sample here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from configs.schema.train import TrainConfig
+
+
+def pretrain(cfg: TrainConfig, output: Path, say: Callable[[str], None]) -> None:
+    """Writes checkpoints, metrics.jsonl and, at the end, the model in the hub's format to `output`; goes on from the
+    newest checkpoint there."""
+    from train.chat.tokenizer import load_tokenizer
+    from train.feed import Share, open_packs
+    from train.job import open_job
+    from train.loop import run_steps
+
+    tokenizer = load_tokenizer(cfg.model.tokenizer, None)
+    with open_job(cfg, output, tokenizer, say) as job:
+        share = Share(job.ranks.data_rank, job.ranks.data_world)
+        packs = open_packs(cfg, cfg.data.sources, tokenizer, share)
+        run_steps(job, packs)
+
+
+if __name__ == "__main__":
+    from train.__main__ import main
+
+    sys.exit(main(["pretrain", *sys.argv[1:]]))

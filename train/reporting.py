@@ -1,0 +1,145 @@
+"""Where the lines of a run go: the console, metrics.jsonl, and on request TensorBoard and Weights & Biases.
+
+Left out on purpose: what a line says (train/metrics.py).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from configs.schema.strict import ConfigError
+from configs.schema.train import ReportRules, TrainConfig
+from train.metrics import Line
+
+
+class Writer(Protocol):
+    def write(self, step: int, values: dict[str, float]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class JsonLines:
+    """One JSON object a line. A run that goes on writes steps again that the last checkpoint did not hold."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  (closed by close)
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        self._file.write(json.dumps({"step": step, **values}) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class TensorBoard:
+    def __init__(self, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer: Any = SummaryWriter(str(folder))
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class WeightsAndBiases:
+    def __init__(self, project: str, cfg: TrainConfig, folder: Path) -> None:
+        import wandb
+
+        self._run = wandb.init(project=project, config=cfg.model_dump(mode="json"), dir=str(folder), resume="allow")
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        self._run.log(values, step=step)
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+def check_writers(rules: ReportRules) -> None:
+    """Raises ConfigError, before anything is loaded, for a writer whose package is not installed."""
+    for asked, package, key in (
+        (rules.tensorboard, "tensorboard", "report.tensorboard"),
+        (bool(rules.wandb_project), "wandb", "report.wandb_project"),
+    ):
+        if asked and importlib.util.find_spec(package) is None:
+            raise ConfigError(f"{key}: expected the package {package!r}, found it not installed: pip install {package}")
+
+
+class Reporter:
+    """Context manager; of the first rank. The others have one that writes nothing."""
+
+    def __init__(self, cfg: TrainConfig, output: Path, say: Callable[[str], None], *, first: bool) -> None:
+        self._say, self._steps = (say if first else _nothing), cfg.steps
+        self._writers: list[Writer] = []
+        if not first:
+            return
+        self._writers.append(JsonLines(output / "metrics.jsonl"))
+        if cfg.report.tensorboard:
+            self._writers.append(TensorBoard(output / "tensorboard"))
+        if cfg.report.wandb_project:
+            self._writers.append(WeightsAndBiases(cfg.report.wandb_project, cfg, output))
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for writer in self._writers:
+            writer.close()
+
+    def say(self, text: str) -> None:
+        self._say(text)
+
+    def line(self, line: Line) -> None:
+        self._say(format_line(line, self._steps))
+        self.values(line.step, flatten(line))
+
+    def values(self, step: int, values: dict[str, float]) -> None:
+        for writer in self._writers:
+            writer.write(step, values)
+
+
+def _nothing(text: str) -> None:
+    return
+
+
+def flatten(line: Line) -> dict[str, float]:
+    """Names and numbers; each source's loss as `loss/<source>`."""
+    values = {name: value for name, value in asdict(line).items() if isinstance(value, int | float) and name != "step"}
+    return values | {f"loss/{name}": value for name, value in line.losses.items()}
+
+
+def format_line(line: Line, steps: int) -> str:
+    by_source = "" if len(line.losses) < 2 else " (" + ", ".join(f"{n} {v:.3f}" for n, v in line.losses.items()) + ")"
+    mfu = "" if line.mfu is None else f"  MFU {line.mfu:.1%}"
+    return (
+        f"step {line.step:,} of {steps:,}  loss {line.loss:.4f}{by_source}  norm {line.gradient_norm:.3f}  "
+        f"lr {line.learning_rate:.2e}  {line.tokens_per_second:,.0f} tokens/s{mfu}  packed {line.packing:.1%}  "
+        f"wait {line.data_wait:.1%}  {line.memory_gb:.1f} GB  {line.seconds_per_step:.2f} s/step"
+    )
+
+
+@contextmanager
+def profiled(rules: ReportRules, step: int, output: Path, rank: int) -> Iterator[None]:
+    """Around a step; within the window the profiler runs, and at its end writes a trace of each rank for Perfetto."""
+    if rules.profile_from is None or not rules.profile_from <= step < rules.profile_from + rules.profile_steps:
+        yield
+        return
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if torch.cuda.is_available() else [])]
+    with profile(activities=activities, record_shapes=True) as found:
+        yield
+    (output / "profile").mkdir(parents=True, exist_ok=True)
+    found.export_chrome_trace(str(output / "profile" / f"step-{step:08d}-rank-{rank}.json.gz"))
