@@ -9,19 +9,18 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from configs.schema.train import SourceRules, TrainConfig
-from train.chat.samples import Chat
+from train.chat.samples import Chat, Fitted
 from train.chat.tokenizer import END, ChatTokenizer
 from train.data.corrupt import CorruptPolicy
 from train.data.decoding import Workers
 from train.data.loader import Loader, LoaderRules, SourceSpec, open_mixture
 from train.data.packed import PackLoader, PackRules
-from train.data.records import NOT_TRAINED, Pack, RawSample, TokenSample
+from train.data.records import NOT_TRAINED, Pack
 from train.data.state import Place
 from train.media import MERGE, PATCH, SLICES, Look, PixelLimits
 from train.pack import Padding, build_pack
@@ -44,17 +43,6 @@ class Share(NamedTuple):
     world: int
 
 
-@dataclass(frozen=True)
-class Tokenise:
-    """What decoding workers do with a sample."""
-
-    chat: Chat
-    length: int
-
-    def __call__(self, raw: RawSample) -> list[TokenSample]:
-        return self.chat.tokenize(raw, self.length)
-
-
 def open_packs(
     cfg: TrainConfig, sources: Sequence[SourceRules], tokenizer: ChatTokenizer, share: Share, rounds: int | None = None
 ) -> PackLoader:
@@ -67,7 +55,7 @@ def open_packs(
     rules = LoaderRules(
         Workers(data.workers, data.worker_kind), CorruptPolicy(data.corrupt, data.most_corrupt_share), rounds
     )
-    loader = Loader(mixture, Tokenise(chat, cfg.context), Place(share.rank, share.world, data.run), rules)
+    loader = Loader(mixture, Fitted(chat, cfg.context), Place(share.rank, share.world, data.run), rules)
     return PackLoader(loader, PackRules(cfg.context, data.window))
 
 

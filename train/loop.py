@@ -48,7 +48,7 @@ def run_steps(job: Job, loader: PackLoader) -> None:
         hub = job.output / "hub"
         if not hub.exists():
             job.watch.note("exporting")
-            export(job.model, hub)
+            export(job.model, hub, beside=(job.tokenizer,))
         reporter.say(f"done: {job.cfg.steps:,} steps; model: {hub}")
 
 

@@ -1,6 +1,8 @@
 """A run that is killed goes on as if it had not been: also in the middle of a checkpoint, also on other ranks."""
 
 import json
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 from unittest import mock
@@ -10,12 +12,36 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from configs.schema.train import SaveRules
 from tests.train.launched import kill_me, launch
-from tests.train.toy_captions import toy_config, write_captions
+from tests.train.toy_captions import toy_config, write_captions, write_talks
 from train import checkpoint, loop
 from train.pretrain import pretrain
+from train.sft import sft
 
 KILLED = -9
+
+
+def tune(rank, say, folder: Path, run: str) -> None:
+    """Fine-tuning on conversations, with held-out ones, asked to end in its second step."""
+    sources = {name: [{"name": name, "uri": str(folder / "talks")}] for name in ("sources", "held_out")}
+    cfg = toy_config(
+        folder,
+        stage="sft",
+        steps=4,
+        data={**sources, "workers": 0, "window": 8},
+        report={"every": 1, "held_out_every": 2},
+    )
+    learn = loop.score_pack
+
+    def asked(job, pack, names):
+        if len(list((folder / run / "checkpoints").glob("*"))) == 0 and job.watch._phase.startswith("step 3"):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return learn(job, pack, names)
+
+    cfg = cfg.model_copy(update={"save": SaveRules(every=100)})
+    with mock.patch.object(loop, "score_pack", asked):
+        sft(cfg, folder / run, say)
 
 
 def train(rank, say, folder: Path, run: str, changes: dict, fatal: str = "") -> None:
@@ -110,3 +136,16 @@ def test_of_a_rank_that_died_the_other_one_tells(world):
     assert ran(world, "lost", 2, fatal="step-00000002.part") == [KILLED, 2]
     said = (world / "lost" / "said-1").read_text()
     assert "TrainError: rank 0 (" in said and "died or lost its network in step " in said
+
+
+def test_fine_tuning_asked_to_end_saves_and_goes_on_and_hands_out_a_model(world):
+    write_talks(world / "talks")
+    assert launch(tune, 1, world / "tuned", world, "tuned") == [2]
+    said = (world / "tuned" / "said-0").read_text()
+    assert "Interrupted: was asked to end after step 3, and has saved; the same command goes on" in said
+    assert launch(tune, 1, world / "tuned", world, "tuned") == [0]
+    lines = [json.loads(line) for line in (world / "tuned" / "metrics.jsonl").read_text().splitlines()]
+    held_out = {line["step"]: line["held_out/held_out"] for line in lines if "held_out/held_out" in line}
+    assert sorted(held_out) == [2, 4] and held_out[4] < held_out[2] < 6.4
+    assert {one.name for one in (world / "tuned" / "hub").iterdir()} >= {"config.json", "tokenizer.json"}
+    assert "goes on from" in (world / "tuned" / "said-0").read_text()

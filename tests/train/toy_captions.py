@@ -1,6 +1,7 @@
 """A set of drawn pictures and captions that name what is on them, a tokenizer, and a config to train a tiny model."""
 
 import io
+import json
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -32,6 +33,16 @@ def write_captions(folder: Path, samples: int = 40, prefix: str = "c") -> str:
         (f"{prefix}{n}", {**({"jpg": drawn(n)} if n % 3 else {}), "txt": caption(n).encode()})
         for n in range(samples)
     ]
+    return str(write_indexed(folder, rows, per_shard=16))
+
+
+def write_talks(folder: Path, samples: int = 20) -> str:
+    """Conversations about the pictures, every other answer with a thought."""
+    rows = []
+    for n in range(samples):
+        answer = f"<think>It is {COLOURS[n % 4]}.</think>" * (n % 2) + f"<answer>a {COLOURS[n % 4]} circle</answer>"
+        turns = [{"role": "user", "content": "<image>What is it?"}, {"role": "assistant", "content": answer}]
+        rows.append((f"t{n}", {"jpg": drawn(n), "json": json.dumps({"messages": turns}).encode()}))
     return str(write_indexed(folder, rows, per_shard=16))
 
 

@@ -82,6 +82,10 @@ class ChatTokenizer:
         """One more than the largest id: rows that a model's embedding must have."""
         return int(max(self._tokenizer.get_vocab(with_added_tokens=True).values())) + 1
 
+    def save_pretrained(self, folder: Path) -> None:
+        """tokenizer.json, with the tokens that were added."""
+        self._tokenizer.save(str(folder / "tokenizer.json"))
+
     def text(self, text: str) -> Array:
         """(n,) int32 of text in which nothing is special."""
         ids = self._plain.encode(text, add_special_tokens=False).ids
