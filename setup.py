@@ -35,12 +35,14 @@ SEMANTIC = [*MODELS, "faiss-cpu>=1.15,<2"]
 RECAPTION = [*MODELS, "httpx>=0.28,<1", "transformers>=5.20,<6"]
 WEB = ["adblock>=0.6,<0.7", "zxing-cpp>=3.1,<4"]
 OCR = ["onnxruntime>=1.20,<2", "rapidocr>=3.10,<3.11"]  # the models of 3.10 are in its wheel, known by name
+TRAIN = ["tokenizers>=0.22", "torch>=2.13", "transformers>=5.20,<6"]
 OBJECTS = "obstore>=0.12,<0.13"
 TEST = [
     OBJECTS,
     *OCR,
     *RECAPTION,
     *SEMANTIC,
+    *TRAIN,
     *WEB,
     "apache-beam[gcp]",
     "atheris>=3",
@@ -87,6 +89,7 @@ setup(
         "ocr": OCR,
         "gcp": [OBJECTS, "apache-beam[gcp]"],
         "test": TEST,
+        "train": TRAIN,
         "web": WEB,
     },
     entry_points={"console_scripts": ["beamsift=pipelines.cli:main"]},
