@@ -13,7 +13,7 @@ setup: $(READY)
 $(READY): constraints.txt setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,aws,test]'
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[models,aws,test]'
 	touch $(READY)
 
 demo: $(READY)          ## draws the toy world, curates it on all cores, verifies it, states precision and recall
