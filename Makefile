@@ -37,7 +37,7 @@ test: $(READY)          ## all tests, on all cores (one process more: many wait 
 
 flink-test: $(READY)    ## the same bytes from a real Flink, and what it survives; fetches Flink into out/flink (needs Java 17, Maven)
 	$(BIN)/python -m tests.flink.distribution out/flink
-	BEAMSIFT_FLINK=out/flink $(BIN)/python -m pytest -p no:cacheprovider -n 2 --dist loadgroup tests/flink
+	BEAMSIFT_FLINK=out/flink $(BIN)/python -m pytest -p no:cacheprovider -n 2 --dist loadfile tests/flink
 
 check: $(READY)         ## format, lint, types, floors: under 30 s
 	$(BIN)/ruff format --check .

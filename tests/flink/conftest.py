@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.mortal_workers import environment
-from tests.faults.small_units import write_units
+from tests.faults.small_units import UNSCORED, write_units
 from tests.faults.worker_pool import worker_pool
-from tests.flink.cluster import Cluster, standalone
+from tests.flink.cluster import Cluster, flink_options, standalone
 from tests.flink.distribution import Distribution, fetch
+from tests.pipelines.whole_runs import arguments
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,3 +53,13 @@ def workers(order, tmp_path_factory) -> str:
         worker_pool(log, **environment(order)) as address,
     ):
         yield address
+
+
+@pytest.fixture
+def command(pool, distribution, workers):
+    """The command line of a run with an output and a parallelism, on a cluster."""
+
+    def build(output: Path, master: str, parallelism: int, recipe: tuple[str, ...] = UNSCORED) -> list[str]:
+        return arguments(pool, output, *recipe, *flink_options(distribution, master, workers, parallelism))
+
+    return build
