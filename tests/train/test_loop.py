@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections import Counter
 from pathlib import Path
@@ -135,7 +136,8 @@ def test_two_ranks_hand_on_to_one_and_no_sample_comes_twice(world):
 def test_of_a_rank_that_died_the_other_one_tells(world):
     assert ran(world, "lost", 2, fatal="step-00000002.part") == [KILLED, 2]
     said = (world / "lost" / "said-1").read_text()
-    assert "TrainError: rank 0 (" in said and "died or lost its network in step " in said
+    # In which step is told to the second; such small steps may all be over within the first.
+    assert "TrainError: rank 0 (" in said and re.search("died or lost its network in (start|step )", said)
 
 
 def test_fine_tuning_asked_to_end_saves_and_goes_on_and_hands_out_a_model(world):
