@@ -39,9 +39,11 @@ def known_uri(output: str, runs: Sequence[str], rules: TextDuplicateRules | None
 
 
 def write_known(output: str, cfg: CaptionConfig | WebConfig) -> None:
-    """Writes the table where it is not there yet. Raises ConfigError for a run of another pipeline, or a ledger without
-    the columns."""
-    runs, rules = cfg.against.runs, cfg.duplicates if isinstance(cfg, WebConfig) else None
+    """Writes the table where runs are named and it is not there yet. Raises ConfigError for a run of another pipeline,
+    or a ledger without the columns."""
+    if not (runs := cfg.against.runs):
+        return
+    rules = cfg.duplicates if isinstance(cfg, WebConfig) else None
     uri, storage = known_uri(output, runs, rules), storage_for(output)
     if storage.exists(uri):
         return

@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 a check found something wrong, 2 wrong usage or config, 3 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import subprocess
 import sys
@@ -188,15 +189,11 @@ def _positive(text: str) -> int:
 
 
 def run_config(args: argparse.Namespace) -> Config:
-    from configs.schema.sft import SftConfig
     from pipelines.kinds import kind_named
 
-    cfg = load_config(args.config or CONFIGS / f"{args.pipeline}.yaml", kind_named(args.pipeline).config, args.set)
-    if not args.against:
-        return cfg
-    if isinstance(cfg, SftConfig):
-        raise ConfigError("--against: expected the pipeline caption or interleaved_web, found sft")
-    return cfg.model_copy(update={"against": cfg.against.model_copy(update={"runs": tuple(args.against)})})
+    config = args.config or CONFIGS / f"{args.pipeline}.yaml"
+    against = [f"against.runs={json.dumps(args.against)}"] if args.against else []
+    return load_config(config, kind_named(args.pipeline).config, [*args.set, *against])
 
 
 def run_command(args: argparse.Namespace, rest: list[str]) -> int:

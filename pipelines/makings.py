@@ -16,7 +16,7 @@ from configs.schema.caption import CaptionConfig
 from configs.schema.sft import SftConfig, reading_rules
 from configs.schema.web import WebConfig, asks_clip, asks_heads
 from pipelines import caption, interleaved_web, sft
-from pipelines.against import run_fingerprints
+from pipelines.against import run_fingerprints, write_known
 from pipelines.recaption_sums import sum_recaptions
 from pipelines.web_inputs import limit_web_units, list_web_units
 from transforms.beam.count_concepts import CONCEPTS, MATCHES
@@ -44,6 +44,8 @@ class Making:
     """What a finished output is known by beside code, config and inputs: weights, vocabulary, other runs."""
     check_models: Callable[[Any], None]
     """Raises ModelError where this machine cannot run what the config asks for."""
+    prepare: Callable[[str, Any], None]
+    """(output, config): what the graph reads and is written before it runs."""
     sum_counted: Callable[[Counts, Counts, Any], dict[str, Any]]
     """The manifest's counts beside rows, from what the units counted of their pieces and of their records."""
 
@@ -90,6 +92,7 @@ MAKINGS: dict[str, Making] = {
         caption_stages,
         caption_fingerprints,
         caption.check_models,
+        write_known,
         sum_caption,
     ),
     "interleaved_web": Making(
@@ -99,6 +102,7 @@ MAKINGS: dict[str, Making] = {
         web_stages,
         interleaved_web.run_fingerprints,
         interleaved_web.check_installed,
+        write_known,
         sum_web,
     ),
     "sft": Making(
@@ -108,6 +112,7 @@ MAKINGS: dict[str, Making] = {
         lambda cfg: ["scan", "kept"],
         lambda cfg: [],
         lambda cfg: None,
+        lambda output, cfg: None,
         lambda pieces, records, cfg: {"pictures": sum_pictures(_sum(pieces))},
     ),
 }

@@ -22,9 +22,7 @@ from apache_beam.pvalue import PCollection
 from apache_beam.transforms.combiners import ToList
 
 from configs.schema.caption import CaptionConfig
-from configs.schema.sft import SftConfig
 from configs.schema.strict import ConfigError
-from pipelines.against import write_known
 from pipelines.concept_table import describe_concepts
 from pipelines.errors import TooManyFailures, explain_stop, was_interrupted
 from pipelines.finish import finish_output, read_manifest
@@ -95,8 +93,7 @@ def _make(units: list[Unit], request: Request, site: Site, made_by: str) -> Mani
     storage.write(join(request.output, "work", "config.json"), request.cfg.model_dump_json(indent=1).encode())
     cfg = request.cfg
     balanced = isinstance(cfg, CaptionConfig) and cfg.concepts.enabled
-    if not isinstance(cfg, SftConfig) and cfg.against.runs:
-        write_known(request.output, cfg)
+    making_of(cfg).prepare(request.output, cfg)
     outcome = run_pipeline(units, request, site)
     concepts = describe_concepts(request.output) if balanced else {}
     manifest = msgspec.structs.replace(make_manifest(outcome, units, cfg, made_by), concepts=concepts)
