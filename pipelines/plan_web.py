@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from classifiers.clip import ClipScorer
-from configs.schema.web import WebConfig
+from configs.schema.web import WebConfig, without_clip
 from pipelines.against import write_known
 from pipelines.interleaved_web import check_installed
 from pipelines.kinds import KINDS
@@ -46,17 +46,15 @@ UNITS, BYTES, ROWS = 10, 32 << 20, 600
 
 
 def run_web_trial(units: Sequence[Unit], cfg: WebConfig, staging: str, scorer: ClipScorer | None) -> Trial:
-    """Without a scorer, because weights are missing, passages are not scored. Raises ModelError for a lost package."""
-    if scorer is None:
-        cfg = cfg.model_copy(update={"passages": cfg.passages.model_copy(update={"enabled": False})})
+    """Without a scorer, because weights are missing, no step asks the model. Raises ModelError for a lost package."""
+    cfg = without_clip(cfg) if scorer is None else cfg
     check_installed(cfg)
     site = make_site(f"{staging}/trial", cfg)
     chosen = choose_units([unit for unit in units if unit.limit], cfg.seed)[:UNITS]
     cut = [replace(_cut(unit, len(chosen), staging), index=index) for index, unit in enumerate(chosen)]
     measure_text("Language models and dictionaries load once a process, whatever it reads.", cfg.text)
     started = time.process_time()
-    if cfg.against.runs:
-        write_known(site.output, cfg)
+    write_known(site.output, cfg)
     outcome = run_graph(cut, cfg, site)
     spent = time.process_time() - started
     rows = _without_ends(_rows(site), chosen, cut)

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from configs.schema.web import MODEL_KEYS, WebConfig, asks_clip, decoding_rules, image_rules
+from configs.schema.web import CLIP_STEPS, MODEL_KEYS, WebConfig, asks_clip, decoding_rules, image_rules
 from transforms.adverts import check_advert
 from transforms.fates import forget_fate, mark_pictures, mark_sample
 from transforms.image_quality import check_image
@@ -51,8 +51,8 @@ LOOK_KEYS = {
     "adverts": frozenset({"lists", "advert_words", "banner_words", "size_tolerance"}),
 }
 """Keys of the config, by section, that what is measured on an opened picture, or by a model, depends on."""
-MODELS = frozenset({"passages", "classifier", "knowledge"})
-"""Sections of LOOK_KEYS whose measures a model makes."""
+LATER = frozenset({*CLIP_STEPS, "against"})
+"""Sections of LOOK_KEYS whose measures are made after the look, by a model or from other runs."""
 
 
 def scan_reads(cfg: WebConfig) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def scan_reads(cfg: WebConfig) -> dict[str, Any]:
 def look_reads(cfg: WebConfig) -> dict[str, Any]:
     """What of the config the second look at a picture depends on."""
     values = cfg.model_dump()
-    sections = {name: keys for name, keys in LOOK_KEYS.items() if name not in (*MODELS, "against")}
+    sections = {name: keys for name, keys in LOOK_KEYS.items() if name not in LATER}
     return {section: {key: values[section][key] for key in sorted(keys)} for section, keys in sections.items()}
 
 

@@ -147,6 +147,10 @@ def image_rules(rules: ContentRules) -> ImageRules:
     return ImageRules(min_short_side=1, max_aspect_ratio=MAX_SIDE, min_pixel_count=1, **rules.model_dump())
 
 
+CLIP_STEPS = ("passages", "classifier", "knowledge")
+"""Sections whose steps ask the CLIP model of `passages`."""
+
+
 def asks_clip(cfg: WebConfig) -> bool:
     """Whether any step needs the CLIP model of `passages`."""
     return cfg.passages.enabled or asks_heads(cfg)
@@ -154,6 +158,12 @@ def asks_clip(cfg: WebConfig) -> bool:
 
 def asks_heads(cfg: WebConfig) -> bool:
     return cfg.classifier.enabled or cfg.knowledge.enabled
+
+
+def without_clip(cfg: WebConfig) -> WebConfig:
+    """The same run without the steps that need the CLIP model."""
+    off = {name: getattr(cfg, name).model_copy(update={"enabled": False}) for name in CLIP_STEPS}
+    return cfg.model_copy(update=off)
 
 
 def relevance_rules(rules: PassageModelRules) -> RelevanceRules:

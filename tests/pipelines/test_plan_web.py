@@ -127,6 +127,16 @@ def test_a_plan_tells_all_and_writes_nothing(pool, tmp_path, capsys):
     assert "a run can start" in text and list(tmp_path.iterdir()) == [tmp_path / "saved"]
 
 
+def test_without_its_weights_a_trial_leaves_out_all_that_asks_the_model(tmp_path):
+    (tmp_path / "0.warc.gz").write_bytes(packed(*records_of(1)))
+    heads = {name: {"enabled": True, "head": "missing.safetensors"} for name in ("classifier", "knowledge")}
+    cfg = WebConfig.model_validate({**CFG.model_dump(), **heads})
+    units = MAKINGS["interleaved_web"].list_units([str(tmp_path / "0.warc.gz")], cfg)
+    (tmp_path / "staging").mkdir()
+    trial = run_web_trial(units, cfg, str(tmp_path / "staging"), None)
+    assert len(trial.samples) == 1 and not trial.stages.accelerated
+
+
 def test_what_a_run_left_is_known_again(pool, ran, tmp_path):
     units = MAKINGS["interleaved_web"].list_units([f"{pool}/*.warc.gz"], CFG)
     of = CFG, planning_of(CFG).reads(CFG)
