@@ -10,7 +10,6 @@ Left out on purpose: copies (transforms/repeated_pictures.py), adverts (transfor
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
@@ -19,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from configs.schema.web_rules import WebPictureRules
-from transforms.limits import check_above, check_below
+from transforms.limits import Limit, Table
 from transforms.records import Drop, Measures, Picture
 
 SAMPLED_PIXELS = 1_000_000
@@ -33,6 +32,14 @@ PICTURE_MEASURES = {
     "decoration_word": "word of the address that only decoration bears",
     "tracker_word": "word of the address that only trackers bear",
 }
+SHAPE_AND_SHARPNESS = Table(
+    [
+        Limit("picture_too_small", "short_side", "min_side"),
+        Limit("picture_too_narrow", "width_to_height", "min_width_to_height"),
+        Limit("picture_too_wide", "width_to_height", "max_width_to_height"),
+        Limit("picture_blurred", "sharpness", "min_sharpness"),
+    ]
+)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD = re.compile(r"[a-z]+|[0-9]+x[0-9]+")
 _PICTURE_NAME = re.compile(r"\.(?:jpe?g|png|webp|avif|bmp|tiff?|svg)$", re.IGNORECASE)
@@ -135,40 +142,15 @@ def check_decoration(picture: Picture, rules: WebPictureRules) -> Drop | None:
     return None
 
 
-def check_small(picture: Picture, rules: WebPictureRules) -> Drop | None:
-    return check_below(picture, "short_side", rules.min_side, "picture_too_small")
-
-
-def check_narrow(picture: Picture, rules: WebPictureRules) -> Drop | None:
-    return check_below(picture, "width_to_height", rules.min_width_to_height, "picture_too_narrow")
-
-
-def check_wide(picture: Picture, rules: WebPictureRules) -> Drop | None:
-    return check_above(picture, "width_to_height", rules.max_width_to_height, "picture_too_wide")
-
-
-def check_blurred(picture: Picture, rules: WebPictureRules) -> Drop | None:
-    return check_below(picture, "sharpness", rules.min_sharpness, "picture_blurred")
-
-
-WEB_PICTURE_CHECKS: tuple[Callable[[Picture, WebPictureRules], Drop | None], ...] = (
-    check_tracker,
-    check_decoration,
-    check_small,
-    check_narrow,
-    check_wide,
-    check_blurred,
-)
-
-
 def check_web_picture(picture: Picture, rules: WebPictureRules) -> Drop | None:
     """The first rule that fires; a value exactly at its limit stays. A measure that was not taken cannot fire."""
     if not rules.enabled:
         return None
-    for check in WEB_PICTURE_CHECKS:
-        if drop := check(picture, rules):
-            return drop
-    return None
+    return (
+        check_tracker(picture, rules)
+        or check_decoration(picture, rules)
+        or SHAPE_AND_SHARPNESS.first_crossed(picture, rules)
+    )
 
 
 def _sides(picture: Picture) -> list[tuple[int, int]]:
