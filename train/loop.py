@@ -9,22 +9,25 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from configs.schema.train import TrainConfig
+from train.chat.tokenizer import ChatTokenizer
 from train.checkpoint import export
 from train.data.errors import DataError
 from train.data.packed import PackLoader
 from train.data.state import combine_states
 from train.errors import TrainError
 from train.evaluate import held_out_loss, score_pack
-from train.feed import Fed, Feed
+from train.feed import Fed, Feed, Share, open_packs
 from train.flops import peak_of
-from train.job import Job
+from train.job import Job, open_job
 from train.metrics import HOST, Meter, StepSums
 from train.parallel import gradient_norm, local_gradients
 from train.reporting import Reporter, profiled
@@ -33,6 +36,13 @@ from train.schedule import learning_rate, set_learning_rate
 
 class Interrupted(TrainError):
     """The run was asked to end, and has saved; the same command goes on."""
+
+
+def run_stage(cfg: TrainConfig, output: Path, tokenizer: ChatTokenizer, say: Callable[[str], None]) -> None:
+    """Opens the job and its data, and takes the steps. Raises what `open_job`, `open_packs` and `run_steps` do."""
+    with open_job(cfg, output, tokenizer, say) as job:
+        share = Share(job.ranks.data_rank, job.ranks.data_world)
+        run_steps(job, open_packs(cfg, cfg.data.sources, tokenizer, share))
 
 
 def run_steps(job: Job, loader: PackLoader) -> None:

@@ -48,9 +48,8 @@ def load_model(source: str, *, dtype: str = "float32", device: Any = "cpu") -> P
     """From a folder in the hub's format, or a hub name. Raises ModelError where it is none, of another family, or where
     weights are missing, left over or of another shape: transformers would fill these with chance."""
     from transformers import AutoConfig, Glm4vForConditionalGeneration
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a run has a progress line of its own
+    _hide_progress()
     named: dict[str, Any] = {"local_files_only": Path(source).is_dir()}
     try:
         check_trainable(AutoConfig.from_pretrained(source, **named).model_type, source)
@@ -82,6 +81,7 @@ def export_model(
     """
     if folder.exists():
         raise ModelError(f"train: expected no {folder} to export to, found one")
+    _hide_progress()
     draft = folder.with_name(f".{folder.name}.{os.getpid()}")
     whole = None if state is None else {name.removeprefix("glm."): value for name, value in state.items()}
     try:
@@ -127,6 +127,13 @@ def find_dtype(name: str) -> torch.dtype:
     if name not in DTYPES:
         raise ModelError(f"train: expected a dtype of {', '.join(DTYPES)}, found {name!r}")
     return DTYPES[name]
+
+
+def _hide_progress() -> None:
+    """A run has a progress line of its own."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _prepared(glm: Any) -> PackedModel:

@@ -19,15 +19,11 @@ def sft(cfg: TrainConfig, output: Path, say: Callable[[str], None]) -> None:
     """Writes checkpoints, metrics.jsonl and, at the end, the model in the hub's format to `output`; goes on from the
     newest checkpoint there."""
     from train.chat.tokenizer import load_tokenizer
-    from train.feed import Share, open_packs
-    from train.job import open_job
-    from train.loop import run_steps
+    from train.loop import run_stage
 
-    tokenizer = load_tokenizer(cfg.model.tokenizer, cfg.chat.form, add_missing=cfg.chat.add_missing_tokens)
-    with open_job(cfg, output, tokenizer, say) as job:
-        share = Share(job.ranks.data_rank, job.ranks.data_world)
-        packs = open_packs(cfg, cfg.data.sources, tokenizer, share)
-        run_steps(job, packs)
+    run_stage(
+        cfg, output, load_tokenizer(cfg.model.tokenizer, cfg.chat.form, add_missing=cfg.chat.add_missing_tokens), say
+    )
 
 
 if __name__ == "__main__":
