@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.pipelines.whole_runs import QUICK, ROOT, standing, unfinished
+from tests.pipelines.whole_runs import FOLDERS, QUICK, ROOT, standing, unfinished
 from tests.world.raw_shards import write_world
 from tests.world.samples import World
 
@@ -19,17 +19,6 @@ SCORED = (*SMALL, "--set", f"relevance.model=local-dir:{ROOT}/tests/world/clip",
 BALANCED = (*SCORED, *CONCEPTS)
 UNSCORED = (*SMALL, *QUICK, *CONCEPTS)
 """Where the model is not what may fail: each new worker takes seconds to load torch."""
-FOLDERS = (
-    "work/scan",
-    "work/clip",
-    "work/concept_matches",
-    "work/concepts",
-    "work/concept_limit",
-    "work/kept",
-    "work/shards",
-    "ledger",
-    "shards",
-)
 SECOND = {"shards": "work/shards", "ledger": "work/kept"}
 """Where the file of the same number is written right after: without it that work is not done."""
 DEATHS = [

@@ -4,8 +4,8 @@ to Flink's."""
 import pytest
 
 from tests.faults.mortal_workers import environment, give_order
-from tests.faults.small_units import DEATHS, FOLDERS, SCORED, TOLD, nothing_done_again, write_units
-from tests.pipelines.whole_runs import arguments, run_apart, run_here, shards_of, standing, unfinished
+from tests.faults.small_units import DEATHS, SCORED, TOLD, nothing_done_again, write_units
+from tests.pipelines.whole_runs import FOLDERS, arguments, run_apart, run_here, shards_of, standing, unfinished
 
 pytestmark = [pytest.mark.beam, pytest.mark.slow]
 

@@ -8,9 +8,9 @@ import subprocess
 import pytest
 
 from tests.faults.mortal_workers import give_order
-from tests.faults.small_units import BALANCED, DEATHS, FOLDERS, TOLD, nothing_done_again
+from tests.faults.small_units import BALANCED, DEATHS, TOLD, nothing_done_again
 from tests.flink.runs import SECONDS, made, run_to_its_end
-from tests.pipelines.whole_runs import run_apart, standing
+from tests.pipelines.whole_runs import FOLDERS, run_apart, standing
 
 pytestmark = [pytest.mark.beam, pytest.mark.slow]
 

@@ -8,11 +8,11 @@ import pytest
 
 from pipelines.cli import main
 from tests.faults.mortal_workers import give_order
-from tests.faults.small_units import DEATHS, FOLDERS, UNSCORED, nothing_done_again
+from tests.faults.small_units import DEATHS, UNSCORED, nothing_done_again
 from tests.flink.cluster import ROOT, flink_options, standalone
 from tests.flink.runs import SECONDS, made, run_to_its_end
 from tests.pipelines.web_pool import FEW, web_arguments, write_web_pool
-from tests.pipelines.whole_runs import run_killed, shards_of, standing
+from tests.pipelines.whole_runs import FOLDERS, run_killed, shards_of, standing
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.beam, pytest.mark.slow]

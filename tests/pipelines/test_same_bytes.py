@@ -12,12 +12,13 @@ pytest.importorskip("apache_beam")
 
 from tests.faults.worker_pool import worker_pool
 from tests.pipelines.whole_runs import (
+    FOLDERS,
     QUICK,
     ROOT,
     arguments,
     run_apart,
     run_here,
-    run_killed,
+    run_killed_at_each,
     shards_of,
     standing,
     unfinished,
@@ -30,7 +31,6 @@ pytestmark = [pytest.mark.beam, pytest.mark.slow]
 SMALL = ("--set", "output.samples_per_shard=50")
 SCORED = (*SMALL, "--set", f"relevance.model=local-dir:{ROOT}/tests/world/clip", "--set", "relevance.pretrained=")
 SHUFFLED = (*SMALL, *QUICK, "--set", "output.shuffle_run=7")
-FOLDERS = ("work/scan", "work/clip", "work/kept", "work/shards", "ledger", "shards")
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +112,6 @@ KILLS = [
 
 
 def test_killed_in_every_stage_and_resumed_by_the_same_command(pool, scored, tmp_path):
-    command, before = arguments(pool, tmp_path, *SCORED), {}
-    for target, call, left in KILLS:
-        run_killed(target, call, command)
-        assert not (tmp_path / "manifest.json").exists()
-        after = standing(tmp_path, *FOLDERS)
-        assert before.items() <= after.items(), f"{target}: finished work was done again"
-        assert {folder: sum(name.startswith(f"{folder}/") for name in after) for folder in left} == left, target
-        before = after
+    before = run_killed_at_each(KILLS, arguments(pool, tmp_path, *SCORED), tmp_path)
     assert made(pool, tmp_path, *SCORED) == scored
     assert before == standing(tmp_path, *FOLDERS)

@@ -14,13 +14,11 @@ from pipelines.cli import main
 from tests.faults.mortal_workers import environment, give_order
 from tests.faults.small_units import TOLD
 from tests.pipelines.web_pool import FEW, web_arguments, write_web_pool
-from tests.pipelines.whole_runs import run_apart, run_killed, shards_of, standing, unfinished
+from tests.pipelines.whole_runs import FOLDERS, run_apart, run_killed_at_each, shards_of, standing, unfinished
 from tests.stores import s3
 from transforms.storage import storage_for
 
 pytestmark = [pytest.mark.beam, pytest.mark.slow]
-
-FOLDERS = ("work/web_index", "work/scan", "work/look", "work/kept", "work/shards", "ledger", "shards")
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +71,8 @@ KILLS = [
 
 
 def test_killed_in_every_stage_and_resumed_by_the_same_command(pool, whole, tmp_path):
-    command, before = web_arguments(pool, tmp_path, *FEW), {}
-    for target, call, left in KILLS:
-        run_killed(target, call, command)
-        assert not (tmp_path / "manifest.json").exists()
-        after = standing(tmp_path, *FOLDERS)
-        assert before.items() <= after.items(), f"{target}: finished work was done again"
-        assert {folder: sum(name.startswith(f"{folder}/") for name in after) for folder in left} == left, target
-        before = after
+    command = web_arguments(pool, tmp_path, *FEW)
+    before = run_killed_at_each(KILLS, command, tmp_path)
     assert main(command) == 0
     assert shards_of(tmp_path) == whole
     assert before == standing(tmp_path, *FOLDERS)

@@ -12,6 +12,20 @@ from pipelines.cli import main
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("--set", "relevance.enabled=false")
 """Without the model: torch alone takes seconds to load in each new process."""
+FOLDERS = (
+    "work/web_index",
+    "work/scan",
+    "work/look",
+    "work/clip",
+    "work/concept_matches",
+    "work/concepts",
+    "work/concept_limit",
+    "work/kept",
+    "work/shards",
+    "ledger",
+    "shards",
+)
+"""Where the steps of all pipelines leave what is done."""
 
 
 def arguments(inputs: list[str], output: Path | str, *more: str) -> list[str]:
@@ -34,6 +48,20 @@ def run_killed(target: str, call: int, command: list[str]) -> None:
     """The command, killed at the `call`-th call of `target` (see killed_run.py)."""
     ended = run_apart([target, str(call), *command], "tests.pipelines.killed_run")
     assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+def run_killed_at_each(kills: list[tuple[str, int, dict[str, int]]], command: list[str], output: Path) -> dict:
+    """The same command, killed at one place after the other: (target, call, finished files that it leaves by folder).
+    Gives what stands after the last."""
+    before: dict[str, tuple[int, int]] = {}
+    for target, call, left in kills:
+        run_killed(target, call, command)
+        assert not (output / "manifest.json").exists()
+        after = standing(output, *FOLDERS)
+        assert before.items() <= after.items(), f"{target}: finished work was done again"
+        assert {folder: sum(name.startswith(f"{folder}/") for name in after) for folder in left} == left, target
+        before = after
+    return before
 
 
 def shards_of(output: Path | str) -> list[dict]:
