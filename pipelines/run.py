@@ -31,6 +31,7 @@ from pipelines.lock import OutputLock
 from pipelines.makings import MAKINGS, Making
 from pipelines.progress import Progress
 from pipelines.runners import is_local, pipeline_for
+from pipelines.worker_processes import BEAM, MODELS
 from transforms.beam.coders import register_coders
 from transforms.beam.read_units import ReadUnits, write_units
 from transforms.beam.storage import register
@@ -145,7 +146,8 @@ def run_graph(units: list[Unit], cfg: Config, site: Site, beam_arguments: Sequen
     options, outcome = PipelineOptions(list(beam_arguments)), join(site.output, "work", "outcome.json")
     worker_log = join(staging_folder(site.output), "workers.log")
     Path(worker_log).parent.mkdir(parents=True, exist_ok=True)
-    with pipeline_for(options, worker_log) as pipeline:
+    modules = (*BEAM, *MODELS) if "clip" in making_of(cfg).stages(cfg) else BEAM
+    with pipeline_for(options, worker_log, modules) as pipeline:
         build_run(pipeline, units, cfg, site) | "Outcome" >> beam.Map(_write_outcome, uri=outcome)
     with storage_for(outcome).open(outcome) as file:
         return msgspec.json.decode(file.read(), type=Outcome)

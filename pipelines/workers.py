@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import grpc
@@ -26,8 +26,9 @@ from apache_beam.portability.api import (
 )
 from google.protobuf import json_format, text_format
 
+from pipelines.worker_processes import BEAM, MODELS, end_worker, load_ahead, start_worker
+
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-COMMAND = (sys.executable, "-m", "apache_beam.runners.worker.sdk_worker_main")
 END_SECONDS = 10.0
 """Between asking a worker to end and killing it."""
 CALL_SECONDS = 60.0
@@ -42,16 +43,16 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = dict(environment)
         # By caller as well as id: each task manager counts its workers from one, and several may share this pool.
-        self._workers: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
+        self._workers: dict[tuple[str, str], BaseProcess] = {}
         self._lock = threading.Lock()
 
     def StartWorker(self, request: beam_fn_api_pb2.StartWorkerRequest, context: grpc.ServicerContext) -> Any:
         try:
-            worker = subprocess.Popen(COMMAND, env=self._environment | worker_environment(request))
+            environment = self._environment | worker_environment(request)
+            with self._lock:
+                self._workers[context.peer(), request.worker_id] = start_worker(environment)
         except Exception:  # whatever it was, the runner must hear of it, or its job waits for ever
             return beam_fn_api_pb2.StartWorkerResponse(error=traceback.format_exc())
-        with self._lock:
-            self._workers[context.peer(), request.worker_id] = worker
         return beam_fn_api_pb2.StartWorkerResponse()
 
     def StopWorker(self, request: beam_fn_api_pb2.StopWorkerRequest, context: grpc.ServicerContext) -> Any:
@@ -59,7 +60,7 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         with self._lock:
             worker = self._workers.pop((context.peer(), request.worker_id), None)
         if worker is not None:
-            _end(worker)
+            end_worker(worker, END_SECONDS)
         return beam_fn_api_pb2.StopWorkerResponse()
 
     def end_all(self) -> None:
@@ -69,12 +70,15 @@ class WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         for worker in workers:
             worker.terminate()
         for worker in workers:
-            _end(worker)
+            end_worker(worker, END_SECONDS)
 
 
 def serve(port: int, threads: int, say: Callable[[str], None]) -> int:
     """Serves until SIGTERM or Ctrl-C, then ends its workers. `threads` bounds the maths libraries of each worker."""
-    pool = WorkerPool({name: str(threads) for name in THREADS} | dict(os.environ))
+    for name in THREADS:
+        os.environ.setdefault(name, str(threads))
+    load_ahead((*BEAM, *MODELS))
+    pool = WorkerPool(os.environ)
     server = grpc.server(ThreadPoolExecutor(CALLS))
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
     bound = server.add_insecure_port(f"[::]:{port}")
@@ -109,12 +113,3 @@ def _job_options(url: str, worker: str) -> str:
             timeout=CALL_SECONDS,
         )
     return json_format.MessageToJson(answer.info.pipeline_options)
-
-
-def _end(worker: subprocess.Popen[bytes]) -> None:
-    worker.terminate()
-    try:
-        worker.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        worker.kill()
-        worker.wait()

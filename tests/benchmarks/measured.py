@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import resource
 import subprocess
 import sys
@@ -13,27 +15,37 @@ from dataclasses import dataclass
 import psutil
 
 SAMPLE_SECONDS = 0.05
+PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
 class Measured:
     wall: float
     cpu: float
-    """User and system seconds of the command and of every child it waited for."""
+    """User and system seconds of the command and of every process below it."""
     peak: int
     """Largest sum of proportional set sizes seen, in bytes: pages that processes share count once."""
 
 
 def measure_command(arguments: Sequence[str]) -> Measured:
     """Runs `python` with `arguments`; raises RuntimeError with what it printed where it fails."""
-    before, started = _children_cpu(), time.perf_counter()
+    _adopt_orphans()
+    known, before, started = psutil.Process().children(), _children_cpu(), time.perf_counter()
     process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     peak = _Peak(process.pid)
     output, _ = process.communicate()
     wall = time.perf_counter() - started
+    for orphan in set(psutil.Process().children()) - set(known):
+        os.waitpid(orphan.pid, 0)
     if process.returncode:
         raise RuntimeError(f"{arguments} ended with {process.returncode}: {output.decode(errors='replace')[-3000:]}")
     return Measured(wall, _children_cpu() - before, peak.stop())
+
+
+def _adopt_orphans() -> None:
+    """What a command leaves at its end becomes our child: it ends soon after, and its seconds count."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
 
 
 def _children_cpu() -> float:

@@ -28,6 +28,12 @@ def test_the_embedded_cluster(command, local, tmp_path):
     assert run_to_its_end(command(tmp_path, "[local]", 2), tmp_path) == local
 
 
+@pytest.mark.parametrize("parallelism", [1, 4])
+def test_the_standalone_cluster(command, cluster, local, parallelism, tmp_path):
+    """Of two it is test_flink.py's, with the model."""
+    assert run_to_its_end(command(tmp_path, f"localhost:{cluster.rest}", parallelism), tmp_path) == local
+
+
 def test_web_pages(distribution, cluster, workers, tmp_path):
     archives = write_web_pool(tmp_path / "archives")
     assert main(web_arguments(archives, tmp_path / "local", *FEW)) == 0
@@ -47,7 +53,7 @@ def test_flink_tries_again_where_it_is_told_to(command, distribution, local, ord
 
 def test_the_submitting_machine_dies_before_the_manifest(command, cluster, distribution, local, tmp_path):
     line = command(tmp_path, f"localhost:{cluster.rest}", 2)
-    run_killed("pipelines.run:make_manifest", 1, line)
+    run_killed("pipelines.run:make_manifest", 1, line, SECONDS)
     job_server = f"{distribution.job_server}.*localhost:{cluster.rest}"
     subprocess.run(["pkill", "-f", job_server], check=True)  # the machine would have taken it along
     before = nothing_done_again({}, tmp_path)

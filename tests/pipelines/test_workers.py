@@ -4,12 +4,14 @@ What a runner makes of it is tests/pipelines/test_same_bytes.py and tests/flink.
 """
 
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.process import BaseProcess
 
+import psutil
 import pytest
 
 pytest.importorskip("apache_beam")
@@ -26,7 +28,11 @@ from pipelines import workers
 from pipelines.workers import WorkerPool, worker_environment
 from tests.faults.worker_pool import worker_pool
 
-SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
+
+def start_sleeper(environment) -> BaseProcess:
+    sleeper = multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(600,), daemon=True)
+    sleeper.start()
+    return sleeper
 
 
 @pytest.fixture
@@ -56,11 +62,11 @@ def call(channel, name: str, worker: str):
 
 
 def living(pool: WorkerPool) -> list[int]:
-    return sorted(worker.pid for worker in pool._workers.values() if worker.poll() is None)
+    return sorted(worker.pid for worker in pool._workers.values() if worker.is_alive())
 
 
 def test_two_callers_with_one_id_stop_each_their_own(serve, monkeypatch):
-    monkeypatch.setattr(workers, "COMMAND", SLEEPER)
+    monkeypatch.setattr(workers, "start_worker", start_sleeper)
     pool = WorkerPool(os.environ)
     address = serve(pool)
     # An option of its own, or gRPC would let both share one connection.
@@ -82,9 +88,12 @@ def test_two_callers_with_one_id_stop_each_their_own(serve, monkeypatch):
 
 
 def test_a_worker_that_cannot_start_is_told_to_the_runner(serve, monkeypatch):
-    monkeypatch.setattr(workers, "COMMAND", ("/no/such/python",))
+    def start_none(environment):
+        raise BlockingIOError("fork: no process is left")
+
+    monkeypatch.setattr(workers, "start_worker", start_none)
     with grpc.insecure_channel(serve(WorkerPool(os.environ))) as channel:
-        assert "/no/such/python" in call(channel, "StartWorker", "1-1").error
+        assert "BlockingIOError: fork" in call(channel, "StartWorker", "1-1").error
 
 
 class Provision(beam_provision_api_pb2_grpc.ProvisionServiceServicer):
@@ -116,20 +125,22 @@ def test_a_worker_is_told_where_to_report_and_the_jobs_options():
     }
 
 
+SLEEPERS = """
+import os, sys, time
+if "sdk_worker_main" in " ".join(sys.orig_argv): os.register_at_fork(after_in_child=lambda: time.sleep(600))
+"""
+"""Python runs it at the start of the process that workers are forked from: each of them sleeps."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_no_worker_outlives_the_pool(number, tmp_path):
-    sleeper = tmp_path / "sitecustomize.py"
-    sleeper.write_text("import sys, time\nif 'sdk_worker_main' in ' '.join(sys.orig_argv): time.sleep(600)\n")
+    (tmp_path / "sitecustomize.py").write_text(SLEEPERS)
     with worker_pool(PYTHONPATH=str(tmp_path)) as address, grpc.insecure_channel(address) as channel:
         call(channel, "StartWorker", "1-1")
-        (pool,) = _processes("pipelines.cli workers")
-        assert len(_processes("sdk_worker_main", pool)) == 1
-        os.kill(pool, number)
-        os.waitpid(pool, 0)
-        assert _processes("sdk_worker_main", pool) == []
-
-
-def _processes(words: str, parent: int | None = None) -> list[int]:
-    command = ["pgrep", "-f", words, "-P", str(parent or os.getpid())]
-    return [int(line) for line in subprocess.run(command, capture_output=True, text=True).stdout.split()]
+        (pool,) = [child for child in psutil.Process().children() if "workers" in child.cmdline()]
+        started = pool.children(recursive=True)
+        assert len([one for one in started if "sdk_worker_main" in " ".join(one.cmdline())]) == 2  # it, and its parent
+        pool.send_signal(number)
+        assert pool.wait(60) == 0
+        assert psutil.wait_procs(started, timeout=10)[1] == []

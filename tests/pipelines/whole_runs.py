@@ -4,10 +4,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from pipelines.cli import main
+from tests.pipelines.forked_commands import run_forked
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("--set", "relevance.enabled=false")
@@ -39,14 +39,12 @@ def run_here(inputs: list[str], output: Path | str, *more: str) -> int:
 
 def run_apart(command: list[str], module: str = "pipelines.cli", seconds: float = 120) -> subprocess.CompletedProcess:
     """The command in a process of its own, in the project's folder as workers need it."""
-    return subprocess.run(
-        [sys.executable, "-m", module, *command], cwd=ROOT, capture_output=True, text=True, timeout=seconds
-    )
+    return run_forked(module, command, ROOT, seconds)
 
 
-def run_killed(target: str, call: int, command: list[str]) -> None:
+def run_killed(target: str, call: int, command: list[str], seconds: float = 120) -> None:
     """The command, killed at the `call`-th call of `target` (see killed_run.py)."""
-    ended = run_apart([target, str(call), *command], "tests.pipelines.killed_run")
+    ended = run_apart([target, str(call), *command], "tests.pipelines.killed_run", seconds)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 

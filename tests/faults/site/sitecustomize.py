@@ -1,9 +1,10 @@
-"""Python runs this at the start of every process that has the folder on its PYTHONPATH; it arms Beam's workers only."""
+"""Python runs this at the start of every process that has the folder on its PYTHONPATH; where that is the process that
+Beam's workers are forked from, each of them is armed at its start."""
 
 import os
 import sys
 
-if "sdk_worker_main" in " ".join(sys.orig_argv) and os.path.exists(os.environ.get("BEAMSIFT_TEST_DEATH", "")):
+if "sdk_worker_main" in " ".join(sys.orig_argv):
     from tests.faults.mortal_workers import arm
 
-    arm(os.environ["BEAMSIFT_TEST_DEATH"])
+    os.register_at_fork(after_in_child=arm)
