@@ -89,6 +89,11 @@ class ReportRules(Strict):
     held_out_every: int = Field(1000, ge=1)
     held_out_packs: int = Field(8, ge=1)
     """Of each data rank; always the same ones."""
+    samples: int = Field(0, ge=0, le=64)
+    """Held-out captioned pictures of OUTPUT/samples.html: beside each caption what the model writes, whenever the
+    held-out loss is measured. 0: no page."""
+    sample_tokens: int = Field(32, ge=1, le=1024)
+    """Written for each at most; every one costs a forward of all prompts."""
     profile_from: int | None = Field(None, ge=1)
     """Step at which the profiler's window opens; its trace goes to OUTPUT/profile."""
     profile_steps: int = Field(3, ge=1)
@@ -112,6 +117,12 @@ class TrainConfig(Strict):
     optimiser: OptimiserRules = OptimiserRules()
     save: SaveRules = SaveRules()
     report: ReportRules = ReportRules()
+
+    @model_validator(mode="after")
+    def check_samples(self) -> Self:
+        if self.report.samples and not self.data.held_out:
+            raise ValueError(f"report.samples: expected data.held_out to take {self.report.samples} of, found none")
+        return self
 
     @model_validator(mode="after")
     def check_context(self) -> Self:

@@ -47,6 +47,11 @@ def test_a_context_that_ranks_cannot_share_is_refused():
         load_config(CONFIGS / "long_context.yaml", TrainConfig, ["context=8190"])
 
 
+def test_samples_without_a_held_out_set_are_refused():
+    with pytest.raises(ConfigError, match="report.samples: expected data.held_out to take 4 of, found none"):
+        load_config(CONFIGS / "pretrain_tiny.yaml", TrainConfig, ["report.samples=4"])
+
+
 @pytest.mark.parametrize(
     ("stage", "settings", "message"),
     [
