@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from pipelines.report_pages.markup import esc
-
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+from transforms.foreign_text import POLICY as POLICY
 
 Contents = Sequence[tuple[str, str, Sequence[tuple[str, str]]]]
 """(anchor, title, [(anchor, title) one level down])."""
