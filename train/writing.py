@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from train.data.records import NOT_TRAINED, Array, Pack, TokenSample
 from train.packed_forward import PackedModel
 from train.packed_inputs import PackedInputs
+from train.parallel import head_of
 from train.positions import document_positions
 
 
@@ -30,6 +32,10 @@ class Writing(NamedTuple):
     """Tokens after which a text is finished; the last of a finished one."""
     banned: Sequence[int] = ()
     """Never written: tokens of pictures, for which there would be no picture."""
+    tp_group: Any = None
+    """Ranks that each score their part of the vocabulary (TP)."""
+    all_through: Callable[[bool], bool] = lambda own: False
+    """Whether no rank has a text to go on with, told whether this one has none: then all stop before `most`."""
 
 
 def write_greedily(
@@ -43,18 +49,24 @@ def write_greedily(
     with torch.no_grad():
         for _ in range(rules.most):
             pack = _pack(prompts, written)
-            best = model(inputs(pack), partial(_best, ends=pack.bounds[1:] - 1, banned=rules.banned))
+            best = model(inputs(pack), partial(_best, ends=pack.bounds[1:] - 1, rules=rules))
             for text, token in zip(written, best.tolist(), strict=True):
                 if not text or text[-1] not in rules.ends:
                     text.append(token)
+            if rules.all_through(all(text[-1] in rules.ends for text in written)):
+                break
     model.train(was_training)
     return written
 
 
-def _best(states: Tensor, head: nn.Module, ends: Array, banned: Sequence[int]) -> Tensor:
+def _best(states: Tensor, head: nn.Module, ends: Array, rules: Writing) -> Tensor:
     """(D,) the likeliest next token of each document."""
-    logits: Tensor = head(states[torch.from_numpy(ends).long().to(states.device)])
-    logits[:, list(banned)] = -torch.inf
+    logits = states[torch.from_numpy(ends).long().to(states.device)] @ head_of(head).T
+    if rules.tp_group is not None:
+        parts = [torch.empty_like(logits) for _ in range(dist.get_world_size(rules.tp_group))]
+        dist.all_gather(parts, logits.contiguous(), group=rules.tp_group)
+        logits = torch.cat(parts, dim=1)  # the same on all of them, so that they go on with the same text
+    logits[:, list(rules.banned)] = -torch.inf
     return logits.argmax(dim=1)
 
 

@@ -60,6 +60,18 @@ def test_a_finished_text_stays_and_the_others_go_on(model):
     assert written(model, ends=(end,)) == cut != whole
 
 
+def test_it_stops_when_nobody_has_a_text_to_go_on_with(model):
+    whole, told = written(model), []
+
+    def noted(through: bool) -> bool:
+        told.append(through)
+        return through
+
+    end = whole[1][2]
+    assert written(model, [1], ends=(end,), all_through=noted) == [whole[1][: whole[1].index(end) + 1]]
+    assert told == [False] * whole[1].index(end) + [True]
+
+
 def test_a_banned_token_is_not_written(model):
     first = written(model)[1][0]
     assert first not in written(model, banned=(*BANNED, first))[1]
