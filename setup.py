@@ -79,6 +79,7 @@ setup(
         "configs": ["**/*.yaml"],
         "pipelines": ["*.css", "*.js", "*.html"],
         "recaption": ["*.txt", "*.tsv", "prompts/*.txt"],
+        "train": ["*.css"],
     },
     install_requires=BASE,
     extras_require={

@@ -1,6 +1,6 @@
 """The loss on sets that are never trained on: always the same packs, and no gradient.
 
-Left out on purpose: what a model writes (transformers' generate, through PackedModel.as_library).
+Left out on purpose: what a model writes (train/samples.py).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from train.attention import shard_rows
+from train.attention import Shard, shard_rows
 from train.chat.tokenizer import END
 from train.data.records import Pack
 from train.feed import Share, blank_pack, built_packs, open_packs
 from train.job import Job
 from train.losses import Scores, Targets, find_targets, weighted_cross_entropy
-from train.packed_inputs import pack_inputs
+from train.packed_inputs import PackedInputs, pack_inputs
 from train.parallel import head_of
 
 
@@ -38,13 +38,15 @@ def held_out_loss(job: Job) -> dict[str, float]:
     return {name: loss / weight for name, loss, weight in zip(names, *sums.tolist(), strict=True) if weight}
 
 
-def score_pack(job: Job, pack: Pack, sources: dict[str, int]) -> tuple[Scores, Targets]:
-    """The loss of one pack's part that this rank holds, and its gradient where one is taken."""
+def score_pack(job: Job, pack: Pack, sources: dict[str, int], shard: Shard | None = None) -> tuple[Scores, Targets]:
+    """The loss of one pack's part that this rank holds, and its gradient where one is taken.
+
+    `shard`: WHOLE for a pack that ranks of CP do not share.
+    """
     cfg, ranks = job.cfg, job.ranks
-    dtype = torch.bfloat16 if cfg.parallel.compute == "bfloat16" else torch.float32
-    image = int(job.model.glm.config.image_token_id)
-    inputs = pack_inputs(pack, image, device=ranks.device, dtype=dtype, shard=ranks.shard)
-    found = find_targets(pack, shard_rows(len(pack.input_ids), ranks.shard), sources, job.vocabulary)
+    shard = shard or ranks.shard
+    inputs = placed(job, pack, shard)
+    found = find_targets(pack, shard_rows(len(pack.input_ids), shard), sources, job.vocabulary)
     targets = Targets(*(one.to(ranks.device, non_blocking=True) for one in found))
 
     def score(states: Tensor, head: nn.Module) -> Scores:
@@ -53,3 +55,10 @@ def score_pack(job: Job, pack: Pack, sources: dict[str, int]) -> tuple[Scores, T
 
     scores: Scores = job.model(inputs, score)
     return scores, targets
+
+
+def placed(job: Job, pack: Pack, shard: Shard) -> PackedInputs:
+    """A pack on the rank's device, in the type the model computes in."""
+    dtype = torch.bfloat16 if job.cfg.parallel.compute == "bfloat16" else torch.float32
+    image = int(job.model.glm.config.image_token_id)
+    return pack_inputs(pack, image, device=job.ranks.device, dtype=dtype, shard=shard)

@@ -18,7 +18,7 @@ from train.chat.samples import Chat, Fitted
 from train.chat.tokenizer import END, ChatTokenizer
 from train.data.corrupt import CorruptPolicy
 from train.data.decoding import Workers
-from train.data.loader import Loader, LoaderRules, SourceSpec, open_mixture
+from train.data.loader import Loader, LoaderRules, OpenMixture, SourceSpec, open_mixture
 from train.data.packed import PackLoader, PackRules
 from train.data.records import NOT_TRAINED, Pack
 from train.data.state import Place
@@ -47,16 +47,24 @@ def open_packs(
     cfg: TrainConfig, sources: Sequence[SourceRules], tokenizer: ChatTokenizer, share: Share, rounds: int | None = None
 ) -> PackLoader:
     """Of the sets of a config; `rounds` epochs, for ever where None. Raises DataError."""
-    specs = [SourceSpec(one.name, one.uri, one.weight, one.repeats) for one in sources]
-    data = cfg.data
-    mixture = open_mixture(specs, cfg.seed, run=data.run, cache=data.index_cache)
-    most = cfg.model.picture_tokens * (PATCH * MERGE) ** 2 * SLICES
-    chat = Chat(tokenizer, cfg.chat, Look(pictures=PixelLimits(most=most)))  # type: ignore[arg-type]
+    data, mixture = cfg.data, open_sources(cfg, sources)
     rules = LoaderRules(
         Workers(data.workers, data.worker_kind), CorruptPolicy(data.corrupt, data.most_corrupt_share), rounds
     )
-    loader = Loader(mixture, Fitted(chat, cfg.context), Place(share.rank, share.world, data.run), rules)
+    fitted = Fitted(make_chat(cfg, tokenizer), cfg.context)
+    loader = Loader(mixture, fitted, Place(share.rank, share.world, data.run), rules)
     return PackLoader(loader, PackRules(cfg.context, data.window))
+
+
+def open_sources(cfg: TrainConfig, sources: Sequence[SourceRules]) -> OpenMixture:
+    """Raises DataError."""
+    specs = [SourceSpec(one.name, one.uri, one.weight, one.repeats) for one in sources]
+    return open_mixture(specs, cfg.seed, run=cfg.data.run, cache=cfg.data.index_cache)
+
+
+def make_chat(cfg: TrainConfig, tokenizer: ChatTokenizer) -> Chat:
+    most = cfg.model.picture_tokens * (PATCH * MERGE) ** 2 * SLICES
+    return Chat(tokenizer, cfg.chat, Look(pictures=PixelLimits(most=most)))  # type: ignore[arg-type]
 
 
 def built_packs(loader: PackLoader, tokenizer: ChatTokenizer) -> Iterator[Pack]:

@@ -31,6 +31,7 @@ from train.job import Job, open_job
 from train.metrics import HOST, Meter, StepSums
 from train.parallel import gradient_norm, local_gradients
 from train.reporting import Reporter, profiled
+from train.samples import SamplePage
 from train.schedule import learning_rate, set_learning_rate
 
 
@@ -98,6 +99,7 @@ class Steps:
         peak = peak_of(name, job.cfg.report.peak_tflops)
         self._meter = Meter(list(self._sources), job.ranks, peak, tokens)
         self._seen: tuple[str, ...] = ()
+        self._samples = SamplePage(job) if job.cfg.report.samples else None
 
     def run(self, done: int) -> None:
         for step in range(done + 1, self._job.cfg.steps + 1):
@@ -174,6 +176,8 @@ class Steps:
             found = {f"held_out/{name}": loss for name, loss in held_out_loss(self._job).items()}
             self._reporter.values(step, found)
             self._reporter.say("  ".join(f"{name} {loss:.4f}" for name, loss in found.items()))
+            if self._samples is not None:
+                self._samples.add(step)
 
     def _save(self, step: int, state: dict[str, Any]) -> None:
         job = self._job

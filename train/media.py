@@ -109,7 +109,7 @@ def video_patches(frames: Sequence[Image.Image | Array], limits: PixelLimits = V
 class Look:
     """What the chat side asks for: files as they lie in a shard, decoded as curation decodes them and cut to patches.
 
-    Both raise MediaError for a file that is broken, a sliver, or larger than `most_pixels`.
+    All raise MediaError for a file that is broken, a sliver, or larger than `most_pixels`.
     """
 
     pictures: PixelLimits = PICTURE_LIMITS
@@ -123,6 +123,10 @@ class Look:
     def video(self, frames: Sequence[bytes]) -> list[Patches]:
         """A picture for each two frames."""
         return video_patches([self._decode(frame) for frame in frames], self.videos)
+
+    def shown(self, data: bytes) -> Image.Image:
+        """In RGB, on white, in its own size: what `picture` cuts to patches, for people to look at."""
+        return _shown(self._decode(data))
 
     def _decode(self, data: bytes) -> Array:
         from transforms.picture_headers import PictureError
