@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from configs.schema.train import TrainConfig
-from train.held_out_captions import Thumbnail
+from train.held_out_captions import LOOKED_AT, Thumbnail
 from train.sample_history import LAST, Evaluation, History, Shown, Written
 from transforms.foreign_text import POLICY, esc, foreign
 
@@ -71,7 +71,8 @@ def _header(about: About, history: History) -> str:
 def _skipped(about: About, history: History) -> str:
     asked, found = about.cfg.report.samples, len(history.shown)
     told = [f"{esc(kind)} ({number:,})" for kind, number in sorted(about.skipped.items())]
-    words = [f"{found} of {asked} captioned pictures found." if found < asked else ""]
+    far = f" in the first {LOOKED_AT:,} samples" if found + sum(about.skipped.values()) >= LOOKED_AT else ""
+    words = [f"{found} of {asked} captioned pictures found{far}." if found < asked else ""]
     words += [f"Passed over, as they are no captioned picture: {', '.join(told)}." if told else ""]
     return f'<p class="note">{" ".join(filter(None, words))}</p>' if any(words) else ""
 

@@ -5,7 +5,7 @@ import pytest
 
 from configs.schema.train import TrainConfig
 from tests.pipelines.dom import Dom
-from train.held_out_captions import Thumbnail
+from train.held_out_captions import LOOKED_AT, Thumbnail
 from train.sample_history import LAST, Evaluation, History, Shown, Written, read_history, with_evaluation
 from train.sample_page import About, format_page, marked
 from transforms.foreign_text import POLICY
