@@ -53,11 +53,11 @@ def test_it_says_how_often_a_caption_was_met():
     assert "the picture could not be read this time" in text
 
 
-def test_without_a_caption_it_says_so():
-    text = page(History([], [Evaluation(100, {})]), conversation=2000).text
-    assert (
-        "0 of 2 captioned pictures found. Passed over, as they are no captioned picture: conversation (2,000)" in text
-    )
+def test_without_a_caption_it_says_so_and_how_far_it_looked():
+    nothing = History([], [Evaluation(100, {})])
+    told = "0 of 2 captioned pictures found. Passed over, as they are no captioned picture: conversation (20)"
+    assert told in page(nothing, conversation=20).text
+    assert f"pictures found in the first {LOOKED_AT:,} samples. Passed" in page(nothing, conversation=LOOKED_AT).text
 
 
 @pytest.mark.parametrize(
