@@ -78,7 +78,9 @@ class Checkpoints:
         return found[0]
 
     def gather(self, mine: Any) -> list[Any]:
-        """What every rank gives, in their order; on the host."""
+        """What every rank gives, in their order; on the host. Waits for the checkpoint being written, whose thread uses
+        the same group, and raises its TrainError."""
+        self.finish()
         found: list[Any] = [None] * dist.get_world_size()
         dist.all_gather_object(found, mine, group=self._group)
         return found

@@ -51,6 +51,8 @@ def save_and_go_on(rank, size, folder):
     for number in (1, 2, 3):
         job.step(number)
         if number > 1:
+            assert job.checkpoints.gather(rank) == [*range(size)]
+            assert len(whole_checkpoints(folder)) == number - 2, "one was still being written, by the same group"
             job.checkpoints.save(number, {"data": number * 10})
     then = job.weights()
     job.step(4)
