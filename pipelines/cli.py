@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import subprocess
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -240,8 +240,9 @@ def workers_command(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def train_command(args: argparse.Namespace, rest: list[str]) -> int:
-    """In a process of its own: curation and training share files and no imports."""
-    return subprocess.run([sys.executable, "-m", "train", *rest]).returncode
+    """Becomes it: curation and training share files and no imports, and a signal to a parent would leave it alone."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "train", *rest])
 
 
 def what_if_command(args: argparse.Namespace, rest: list[str]) -> int:

@@ -1,6 +1,7 @@
 """`python -m train STAGE --config … --output …`, alone or under torchrun; what `beamsift train` starts.
 
-Exit codes: 0 done, 2 wrong usage, config, data or model, 130 asked to end (the same command goes on).
+Exit codes: 0 done, 2 wrong usage, config, data or model, 130 asked to end (the same command goes on); with --processes
+that of the rank which failed first, 128 + its signal where one killed it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from pathlib import Path
 from configs.schema.strict import ConfigError, load_config
 
 DONE, USAGE, INTERRUPTED = 0, 2, 130
+SAVING = 600
+"""Seconds in which ranks that were asked to end may write their checkpoint; torchrun's own 30 are a small model's."""
 STAGES = {"pretrain": "captions and interleaved documents", "sft": "conversations, of which responses are trained on"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(arguments)
     if args.processes > 1 and "RANK" not in os.environ:
-        start_ranks(args.processes, list(arguments) if arguments is not None else sys.argv[1:])
+        return start_ranks(args.processes, list(arguments) if arguments is not None else sys.argv[1:])
     try:
         run_stage(args)
     except KeyboardInterrupt:
@@ -46,11 +49,23 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def start_ranks(processes: int, arguments: list[str]) -> None:
-    """Becomes torchrun, which starts the ranks and ends them together."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    sys.stdout.flush()
-    os.execv(sys.executable, [*launcher, "-m", "train", *arguments])
+def start_ranks(processes: int, arguments: list[str]) -> int:
+    """Runs torchrun in this process, which starts the ranks and ends them together. Gives their exit code: torchrun's
+    would be 1 whatever happened, below a trace of itself."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import parse_args, run
+
+    options = ["--standalone", f"--nproc-per-node={processes}", f"--shutdown-timeout={SAVING}", "-m", "train"]
+    try:
+        run(parse_args([*options, *arguments]))  # type: ignore[no-untyped-call]
+    except SignalException:
+        return INTERRUPTED
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        say(f"rank {rank} was the first to fail, with exit code {failure.exitcode}")
+        return failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode
+    return DONE
 
 
 def run_stage(args: argparse.Namespace) -> None:
