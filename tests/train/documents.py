@@ -91,7 +91,11 @@ def tiny_model(seed: int = 0):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = Glm4vForConditionalGeneration(library_config("tiny"))
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
-                torch.nn.init.normal_(parameter, std=0.1)
+        large_weights(model)
     return model
+
+
+def large_weights(model) -> None:
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.1)
