@@ -3,7 +3,8 @@
     python -m train pretrain --config configs/train/pretrain.yaml --output out/pretrain
     torchrun --nproc-per-node 8 -m train.pretrain --config configs/train/long_context.yaml --output out/long_context
 
-Left out on purpose: conversations, which are train/sft.py's; one among the data is a corrupt sample here.
+Left out on purpose: conversations, which are train/sft.py's. One among the data is trained on as there where the
+tokenizer has its special tokens, and is a corrupt sample where it has not.
 """
 
 from __future__ import annotations

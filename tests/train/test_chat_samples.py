@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from configs.schema.train_chat import ChatRules
 from tests.train.chat_pictures import ToyLook
-from tests.train.tokenizer import toy_tokenizer
+from tests.train.tokenizer import BASE_SPECIAL, toy_tokenizer
 from train.chat.errors import NothingToTrain, PicturesMismatch, SampleMalformed, SampleTooLong, SampleUnfit
 from train.chat.samples import Chat, Fitted
 from train.chat.tokenizer import ChatTokenizer
@@ -143,6 +143,14 @@ def own_document():
 def test_what_is_wrong_names_the_sample(parts, error, message):
     with pytest.raises(error, match=f"sample 'k': .*{message}"):
         CHAT.tokenize(raw(parts), 1000)
+
+
+def test_a_conversation_is_its_own_fault_where_the_tokenizer_is_a_base_models():
+    chat = Chat(ChatTokenizer(toy_tokenizer(BASE_SPECIAL), None), ChatRules(), ToyLook())
+    assert text({"jpg": b"2x2", "txt": b"a red circle"}, chat) == [f"[gMASK]<sop>{PICTURE}a red circle<|endoftext|>"]
+    for read in (chat.tokenize, chat.prompt):
+        with pytest.raises(SampleMalformed, match="expected a caption or document, found a conversation, and no <think>"):
+            read(raw({"jpg": b"2x2", "json": json.dumps(TALK).encode()}))
 
 
 def test_a_broken_picture_is_the_decoders_to_name():

@@ -19,7 +19,7 @@ from train.chat.conversations import Conversations, Part, Spoken, Video
 from train.chat.documents import Documents
 from train.chat.errors import PicturesMismatch, SampleMalformed, SampleTooLong
 from train.chat.sequence import Prompt, Seen
-from train.chat.tokenizer import ChatTokenizer
+from train.chat.tokenizer import ChatTokenizer, needed_tokens
 from train.data.records import RawSample, TokenSample
 from transforms.conversations import (
     Conversation,
@@ -54,12 +54,13 @@ class Chat:
 
     def __init__(self, tokenizer: ChatTokenizer, rules: ChatRules, look: Look) -> None:
         self._look = look
+        self._lacking = [name for name in needed_tokens(rules.form) if name not in tokenizer.ids]
         self._documents = Documents(tokenizer, rules.weighting, cut=rules.too_long == "cut")
         self._conversations = Conversations(tokenizer, rules)
 
     def tokenize(self, raw: RawSample, length: int = ANY_LENGTH) -> list[TokenSample]:
         """Samples of at most `length` tokens, mostly one. Raises SampleUnfit and what `look` raises."""
-        content = read_content(raw)
+        content = self._content(raw)
         if isinstance(content, Conversation):
             return self._conversations.samples(raw.source, raw.key, self._spoken(raw, content), length)
         return self._documents.samples(raw.source, raw.key, self._shown(raw, content), length)
@@ -69,7 +70,7 @@ class Chat:
 
         Raises SampleUnfit and what `look` raises.
         """
-        content = read_content(raw)
+        content = self._content(raw)
         if isinstance(content, Conversation):
             roles = [turn.role for turn in content.turns]
             if "user" not in roles:
@@ -77,6 +78,13 @@ class Chat:
             asked = len(roles) - roles[::-1].index("user")
             return self._conversations.prompt(raw.key, self._spoken(raw, content)[:asked], nothink=nothink)
         return self._documents.prompt([piece for piece in self._shown(raw, content) if not isinstance(piece, str)])
+
+    def _content(self, raw: RawSample) -> Conversation | list[Piece]:
+        content = read_content(raw)
+        if isinstance(content, Conversation) and self._lacking:
+            lacking = ", ".join(self._lacking)
+            raise SampleMalformed(raw.key, f"expected a caption or document, found a conversation, and no {lacking}")
+        return content
 
     def _shown(self, raw: RawSample, pieces: list[Piece]) -> list[str | Seen]:
         files = iter(picture_suffixes(list(raw.parts)))

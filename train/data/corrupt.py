@@ -41,6 +41,8 @@ class CorruptPolicy:
     """Of a source's samples: above it the run stops."""
     judged_from: int = 1000
     """Samples of a source before its share is judged."""
+    most_in_a_row: int = 10_000
+    """Samples of a rank of which none can be used: then data without end would be searched for ever."""
     names_kept: int = 32
     """Names kept a source and rank, which a state carries; all are counted."""
 
@@ -65,12 +67,20 @@ class Counts:
     def __init__(self, sources: Iterable[str], policy: CorruptPolicy) -> None:
         self.policy = policy
         self.sources = {name: SourceCounts() for name in sources}
+        self._unused = 0
 
     def note_given(self, source: str) -> None:
         self.sources[source].given += 1
+        self._unused = 0
 
     def note_left_out(self, source: str) -> None:
         self.sources[source].skipped[LEFT_OUT] += 1
+        self._note_unused(f"{LEFT_OUT} of source {source!r}")
+
+    def _note_unused(self, last: str) -> None:
+        self._unused += 1
+        if self._unused >= self.policy.most_in_a_row:
+            raise DataError(f"expected samples to train on, found none in {self._unused:,} in a row; the last: {last}")
 
     def note_corrupt(self, corrupt: Corrupt) -> None:
         counts, told = self.sources[corrupt.source], f"{corrupt.kind} {corrupt.place}: {corrupt.message}"
@@ -86,6 +96,7 @@ class Counts:
                 f"source {corrupt.source!r}: expected at most {self.policy.most_share:.1%} corrupt samples, found "
                 f"{bad:,} in {counts.seen:,} ({classes}); the last: {told}"
             )
+        self._note_unused(told)
 
     def format(self) -> dict[str, Any]:
         """JSON-able; `add` is its inverse on counts of nothing."""

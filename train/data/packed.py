@@ -49,7 +49,7 @@ class PackLoader:
         self.loader, self.rules = loader, rules or PackRules()
         self.dropped: Counter[str] = Counter()
         """Samples too long for a pack, by source."""
-        self.packs = self.tokens = 0
+        self.packs = self.tokens = self._unfit = 0
         self._packer = self._new_packer()
 
     def _new_packer(self) -> Packer[Document]:
@@ -79,8 +79,9 @@ class PackLoader:
     def _put(self, given: Given) -> None:
         pieces = self._pieces(given.item)
         if pieces is None:
-            self.dropped[given.source] += 1
+            self._drop(given)
             return
+        self._unfit = 0
         left = self.loader.partial.get(given.draw)
         if left is not None and left.pieces != len(pieces):
             raise DataError(
@@ -90,6 +91,15 @@ class PackLoader:
             if left is None or number in left.numbers:
                 waiting = Waiting(given.draw, number, len(pieces), len(piece.input_ids))
                 self._packer.put(waiting.length, Document(waiting, piece))
+
+    def _drop(self, given: Given) -> None:
+        self.dropped[given.source] += 1
+        self._unfit += 1
+        if self._unfit >= self.loader.rules.corrupt.most_in_a_row:
+            raise DataError(
+                f"packs: expected documents of at most {self.rules.capacity:,} tokens, found none in {self._unfit:,} "
+                f"samples in a row; the last: of source {given.source!r}"
+            )
 
     def _pieces(self, sample: TokenSample | Sequence[TokenSample]) -> Sequence[TokenSample] | None:
         """What a sample comes to; a transform that gives several has cut it itself."""

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.train.data.jobs import ONCE, WORKERS, all_keys, loader_of, take
 from tests.train.data.toy_set import write_set
+from train.chat.errors import NothingToTrain
 from train.data.corrupt import CorruptPolicy
 from train.data.decoding import Workers
 from train.data.errors import CorruptSample, DataError
@@ -63,6 +64,20 @@ def test_a_sound_sample_that_does_not_fit_is_counted_and_nothing_against_its_set
     loader = Loader(mixed, tokenize, rules=LoaderRules(corrupt=CorruptPolicy(action, judged_from=1), rounds=1))
     assert len(take(loader)) == 16
     assert loader.counts.sources["a"].skipped == {"SampleTooLong": 11}
+
+
+def nothing_to_train(sample):
+    raise NothingToTrain(sample.key, "expected a response, found 1 turns and none")
+
+
+@pytest.mark.parametrize("transform", [lambda sample: None, nothing_to_train], ids=["left out", "nothing to train"])
+def test_data_without_end_of_which_none_can_be_used_stop(mixed, transform):
+    """Sound samples count for no share of corrupt ones, and a loader that goes on for ever would search for ever."""
+    loader = Loader(mixed, transform, rules=LoaderRules(corrupt=CorruptPolicy(most_in_a_row=40)))
+    with pytest.raises(DataError, match="expected samples to train on, found none in 40 in a row; the last: "):
+        take(loader)
+    found = Loader(mixed, failing, rules=LoaderRules(corrupt=CorruptPolicy(most_in_a_row=4), rounds=20))
+    assert len(take(found)) > 500
 
 
 def test_a_program_that_fails_stops(mixed):

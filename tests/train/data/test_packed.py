@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.train.data.toy_set import document, tokens_of, write_set
+from train.data.corrupt import CorruptPolicy
 from train.data.decoding import Workers
 from train.data.errors import DataError
 from train.data.loader import Loader, LoaderRules, OpenMixture, SourceSpec, open_mixture
@@ -138,6 +139,13 @@ def test_samples_too_long_are_dropped_and_counted(mixed):
 
 def tokens_of_key(key: str):
     return tokens_of(RawSample("s", key, 0, {}))
+
+
+def test_packs_without_end_that_nothing_fits_stop(mixed):
+    rules = LoaderRules(corrupt=CorruptPolicy(most_in_a_row=50))
+    loader = Loader(mixed, lambda sample: document(sample.source, sample.key, 7), rules=rules)
+    with pytest.raises(DataError, match="documents of at most 1 tokens, found none in 50 samples in a row; the last: "):
+        next(iter(PackLoader(loader, PackRules(capacity=1, window=4, too_long="drop"))))
 
 
 def test_one_source_may_be_cut_and_another_not(mixed):
