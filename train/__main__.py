@@ -94,7 +94,8 @@ def is_expected(error: Exception) -> bool:
     from train.errors import TrainError
     from transforms.storage import StoreUnavailable
 
-    return isinstance(error, ConfigError | DataError | ModelError | StoreUnavailable | TrainError)
+    # An OSError is the machine's: a full disk under metrics.jsonl, a folder that may not be made.
+    return isinstance(error, ConfigError | DataError | ModelError | OSError | StoreUnavailable | TrainError)
 
 
 def say(line: str) -> None:

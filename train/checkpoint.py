@@ -34,6 +34,8 @@ from train.packed_forward import PackedModel
 
 FORMAT = "beamsift-checkpoint-1"
 PART = ".part"
+STATE = "optimiser.state"
+MADE = "beamsift.json"
 FAULTS = (Exception, CheckpointException)
 """What DCP raises: the disk's errors, pickle's, and one of its own that is no Exception."""
 
@@ -152,7 +154,8 @@ class Checkpoints:
         try:
             state_dict_loader.load(tensors, checkpoint_id=place, process_group=self._group)
         except FAULTS as error:
-            raise TrainError(f"checkpoint: expected to read {place}, found {reason_of(error)}") from error
+            frozen = "; was more of the model frozen (model.freeze) when it was saved?" if STATE in str(error) else ""
+            raise TrainError(f"checkpoint: expected to read {place}, found {reason_of(error)}{frozen}") from error
         set_state_dict(
             self._trained.model, self._trained.optimiser, model_state_dict=model, optim_state_dict=tensors["optimiser"]
         )
@@ -227,10 +230,36 @@ def reason_of(error: BaseException) -> str:
     return " ".join((str(told) if isinstance(told, TrainError) else f"{type(told).__name__}: {told}").split())[:400]
 
 
+class StepsMade(NamedTuple):
+    """Saved beside an exported model: how far it was trained."""
+
+    steps: int
+
+    def save_pretrained(self, folder: Path) -> None:
+        (folder / MADE).write_text(json.dumps(self._asdict()), encoding="utf-8")
+
+
+def exported_steps(folder: Path) -> int | None:
+    """How far the model at `folder` was trained; None where there is none, or nothing says it."""
+    try:
+        return int(json.loads((folder / MADE).read_text(encoding="utf-8"))["steps"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def export(model: PackedModel, folder: Path, beside: tuple[Any, ...] = ()) -> None:
-    """Writes the whole model in the hub's format, by the first rank; all ranks call it together."""
+    """Writes the whole model in the hub's format, by the first rank, in the place of an earlier one; all ranks call it
+    together. Raises TrainError where the disk refuses it."""
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state: Any = get_model_state_dict(model, options=options)
     if dist.get_rank() == 0:
-        export_model(model, folder, state=state, beside=beside)
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+            export_model(model, folder, state=state, beside=beside)
+        except FAULTS as error:  # safetensors has one of its own for a full disk
+            told = f"{reason_of(error)} ({shutil.disk_usage(folder.parent).free / 1e9:.1f} GB free)"
+            raise TrainError(
+                f"model: could not be written to {folder}: {told}; the same command tries again"
+            ) from error
     dist.barrier()

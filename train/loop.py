@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from torch import Tensor
 
 from configs.schema.train import TrainConfig
 from train.chat.tokenizer import ChatTokenizer
-from train.checkpoint import export
+from train.checkpoint import StepsMade, export, exported_steps
 from train.data.errors import DataError
 from train.data.packed import PackLoader
+from train.data.sources import check_hashes
 from train.data.state import combine_states
 from train.errors import TrainError
 from train.evaluate import held_out_loss, score_pack
@@ -42,8 +44,20 @@ class Interrupted(TrainError):
 def run_stage(cfg: TrainConfig, output: Path, tokenizer: ChatTokenizer, say: Callable[[str], None]) -> None:
     """Opens the job and its data, and takes the steps. Raises what `open_job`, `open_packs` and `run_steps` do."""
     with open_job(cfg, output, tokenizer, say) as job:
-        share = Share(job.ranks.data_rank, job.ranks.data_world)
-        run_steps(job, open_packs(cfg, cfg.data.sources, tokenizer, share))
+        run_steps(job, open_data(job))
+
+
+def open_data(job: Job) -> PackLoader:
+    """Opens the held-out sets too: what is wrong with them is told now, not when their loss is due."""
+    share = Share(job.ranks.data_rank, job.ranks.data_world)
+    loader = open_packs(job.cfg, job.cfg.data.sources, job.tokenizer, share)
+    opened = [loader]
+    if job.cfg.data.held_out:
+        opened.append(open_packs(job.cfg, job.cfg.data.held_out, job.tokenizer, share, rounds=1))
+    if job.cfg.data.check_hashes:
+        for source in chain.from_iterable(one.loader.sources for one in opened):
+            check_hashes(source, job.ranks.rank, job.ranks.world, job.watch.note)
+    return loader
 
 
 def run_steps(job: Job, loader: PackLoader) -> None:
@@ -56,11 +70,11 @@ def run_steps(job: Job, loader: PackLoader) -> None:
         if done < job.cfg.steps:
             with Feed(loader, job.tokenizer, job.packs_a_step) as feed:
                 Steps(job, feed, reporter, stop, tokens).run(done)
-        hub = job.output / "hub"
-        if not hub.exists():
+        steps, hub = max(done, job.cfg.steps), job.output / "hub"
+        if exported_steps(hub) != steps:
             job.watch.note("exporting")
-            export(job.model, hub, beside=(job.tokenizer,))
-        reporter.say(f"done: {job.cfg.steps:,} steps; model: {hub}")
+            export(job.model, hub, beside=(job.tokenizer, StepsMade(steps)))
+        reporter.say(f"done: {steps:,} steps; model: {hub}")
 
 
 def resume(job: Job, loader: PackLoader) -> tuple[int, float]:
@@ -185,5 +199,6 @@ class Steps:
         first = job.ranks.rank % (job.ranks.degrees.cp * job.ranks.degrees.tp) == 0
         every = job.checkpoints.gather(state if first else None)
         combined = combine_states([one for one in every if one is not None])
+        self._reporter.skipped(step, combined)
         tokens = self._meter.tokens
         job.checkpoints.save(step, {"loader": combined, "tokens": tokens, "config": job.cfg.model_dump(mode="json")})

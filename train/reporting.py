@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,6 +17,9 @@ from typing import Any, Protocol
 from configs.schema.strict import ConfigError
 from configs.schema.train import ReportRules, TrainConfig
 from train.metrics import Line
+
+NAMED = 3
+"""Skipped samples that a line names; a checkpoint's state.json has more."""
 
 
 class Writer(Protocol):
@@ -82,6 +86,7 @@ class Reporter:
     def __init__(self, cfg: TrainConfig, output: Path, say: Callable[[str], None], *, first: bool) -> None:
         self._say, self._steps = (say if first else _nothing), cfg.steps
         self._writers: list[Writer] = []
+        self._skipped: dict[str, float] = {}
         if not first:
             return
         self._writers.append(JsonLines(output / "metrics.jsonl"))
@@ -108,6 +113,14 @@ class Reporter:
         for writer in self._writers:
             writer.write(step, values)
 
+    def skipped(self, step: int, loader: dict[str, Any]) -> None:
+        """Samples that were not used so far, by a loader's state of all ranks; nothing where no new one is."""
+        found = count_skipped(loader)
+        if found != self._skipped:
+            self._skipped = found
+            self.values(step, found)
+            self.say(format_skipped(loader))
+
 
 def _nothing(text: str) -> None:
     return
@@ -117,6 +130,26 @@ def flatten(line: Line) -> dict[str, float]:
     """Names and numbers; each source's loss as `loss/<source>`."""
     values = {name: value for name, value in asdict(line).items() if isinstance(value, int | float) and name != "step"}
     return values | {f"loss/{name}": value for name, value in line.losses.items()}
+
+
+def count_skipped(loader: dict[str, Any]) -> dict[str, float]:
+    """As `skipped/SOURCE/CLASS`: samples that could not be used, by class of error, or were too long for a pack."""
+    counts: Counter[str] = Counter()
+    for rank in loader["ranks"].values():
+        for source, found in rank["counts"].items():
+            counts.update({f"skipped/{source}/{kind}": number for kind, number in found["skipped"].items()})
+        counts.update({f"skipped/{source}/TooLong": number for source, number in rank["dropped"].items()})
+    return {name: float(number) for name, number in counts.items()}
+
+
+def format_skipped(loader: dict[str, Any]) -> str:
+    """In one line, with the names of the first few."""
+    ranks = loader["ranks"].values()
+    seen = sum(found["given"] + sum(found["skipped"].values()) for rank in ranks for found in rank["counts"].values())
+    skipped = {name.removeprefix("skipped/"): int(number) for name, number in count_skipped(loader).items()}
+    each = ", ".join(f"{number:,} {name}" for name, number in sorted(skipped.items()))
+    names = [name for rank in ranks for found in rank["counts"].values() for name in found["names"]][:NAMED]
+    return f"skipped {sum(skipped.values()):,} of {seen:,} samples: {each}" + "".join(f"; {name}" for name in names)
 
 
 def format_line(line: Line, steps: int) -> str:

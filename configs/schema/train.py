@@ -49,6 +49,9 @@ class DataRules(Strict):
     """Documents that wait for a pack."""
     corrupt: Literal["skip", "stop"] = "skip"
     most_corrupt_share: float = Field(0.01, ge=0, le=1)
+    check_hashes: bool = False
+    """Whether the ranks hash all shards before the first step; else sizes and member indexes are held against the
+    manifest alone. `beamsift verify` does the same once for all runs."""
     index_cache: str = ""
     """Folder that keeps the member indexes of sets that have none."""
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ pytest.importorskip("apache_beam")
 
 from tests.pipelines.small_run import write_pool
 from tests.pipelines.whole_runs import QUICK, ROOT, arguments, run_here, unfinished
+from tests.small_disk import small_disk
 from transforms.reading import list_units
 
 pytestmark = pytest.mark.beam
@@ -26,21 +26,6 @@ RULES = (*QUICK, "--set", "output.max_failure_rate=0.5")
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory) -> list[str]:
     return [str(write_pool(tmp_path_factory.mktemp("pool")) / "*.tar")]
-
-
-@contextmanager
-def small_disk(folder: Path, size: str):
-    """A file system of `size` at `folder`; skips the test where this process may not mount one."""
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small disk needs the right to mount: {mounted.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.mark.parametrize("size", ["8k", "64k", "300k"])

@@ -149,7 +149,9 @@ def test_a_conversation_is_its_own_fault_where_the_tokenizer_is_a_base_models():
     chat = Chat(ChatTokenizer(toy_tokenizer(BASE_SPECIAL), None), ChatRules(), ToyLook())
     assert text({"jpg": b"2x2", "txt": b"a red circle"}, chat) == [f"[gMASK]<sop>{PICTURE}a red circle<|endoftext|>"]
     for read in (chat.tokenize, chat.prompt):
-        with pytest.raises(SampleMalformed, match="expected a caption or document, found a conversation, and no <think>"):
+        with pytest.raises(
+            SampleMalformed, match="expected a caption or document, found a conversation, and no <think>"
+        ):
             read(raw({"jpg": b"2x2", "json": json.dumps(TALK).encode()}))
 
 

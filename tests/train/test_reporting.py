@@ -11,7 +11,7 @@ from configs.schema.strict import ConfigError
 from configs.schema.train import ReportRules
 from tests.train.toy_captions import toy_config
 from train.metrics import Line
-from train.reporting import Reporter, check_writers, format_line
+from train.reporting import Reporter, check_writers, format_line, format_skipped
 
 LINE = Line(20, 2.5, {"a": 2.0, "b": 3.0}, 1e-4, 0.5, 9e6, 12345.6, 0.412, 0.991, 0.01, 6e1, 1.5)
 
@@ -31,6 +31,20 @@ def test_a_line_for_machines_from_the_first_rank_alone(tmp_path):
     written = json.loads((tmp_path / "True" / "metrics.jsonl").read_text())
     assert (written["step"], written["loss"], written["loss/b"], written["mfu"]) == (20, 2.5, 3.0, 0.412)
     assert len(said) == 1 and not (tmp_path / "False").exists()
+
+
+def test_what_was_skipped_is_added_up_over_ranks_and_told_once_where_nothing_is_new(tmp_path):
+    counts = {"given": 6, "skipped": {"MediaError": 1}, "names": ["MediaError a#k1: broken", "MediaError a#k2: broken"]}
+    rank = {"counts": {"a": counts, "b": {"given": 3, "skipped": {}, "names": []}}, "dropped": {"a": 2}}
+    state, said = {"ranks": {"0": rank, "1": rank}}, []
+    line = "skipped 6 of 20 samples: 2 a/MediaError, 4 a/TooLong; MediaError a#k1: broken; MediaError a#k2: broken"
+    assert format_skipped(state).startswith(line)
+    with Reporter(toy_config(tmp_path), tmp_path / "run", said.append, first=True) as reporter:
+        reporter.skipped(2, {"ranks": {"0": {"counts": {}, "dropped": {}}}})
+        reporter.skipped(4, state)
+        reporter.skipped(6, state)
+    [written] = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert written == {"step": 4, "skipped/a/MediaError": 2.0, "skipped/a/TooLong": 4.0} and len(said) == 1
 
 
 @pytest.mark.parametrize(("key", "package"), [("tensorboard", "tensorboard"), ("wandb_project", "wandb")])

@@ -130,6 +130,10 @@ class Loader:
         self._position = 0
         self.counts = self._new_counts()
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return self._data.sources
+
     def _new_counts(self) -> Counts:
         return Counts((one.name for one in self._data.sources), self.rules.corrupt)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -73,11 +73,17 @@ def open_source(name: str, uri: str, indexes: ShardIndexes) -> Source:
     return Source(name, uri, tuple(shards), starts, _fingerprint(shards))
 
 
-def check_hashes(source: Source) -> None:
-    """Reads every shard that has a sha256 stated. Raises DataError where one is another, and StoreUnavailable."""
+def check_hashes(
+    source: Source, rank: int = 0, world: int = 1, note: Callable[[str], None] = lambda phase: None
+) -> None:
+    """Reads every shard that has a sha256 stated, of `world` ranks each its share. `note` is told of each one read.
+
+    Raises DataError where one is another, and StoreUnavailable.
+    """
     with ThreadPoolExecutor(HASHED_AT_ONCE) as pool:
-        stated = [shard for shard in source.shards if shard.sha256]
+        stated = [shard for shard in source.shards if shard.sha256][rank::world]
         for shard, found in zip(stated, pool.map(_sha256, stated), strict=True):
+            note(f"hashing {shard.uri}")
             if found != shard.sha256:
                 raise DataError(f"source {source.name!r}: {shard.uri}: expected sha256 {shard.sha256}, found {found}")
 
