@@ -19,6 +19,11 @@ NOTHINK = "/nothink"
 TAGS = (THINK, THINK_END, ANSWER, ANSWER_END, BOX, BOX_END)
 """Each a special token of the tokenizer; only a response may hold them."""
 _TAG = re.compile("|".join(re.escape(tag) for tag in TAGS))
+_LIKE_A_TAG = re.compile(
+    r"(?:<|&lt;)[ ]{0,3}/?[ ]{0,3}(?:think(?:ing)?|answer|(?:begin|end)_of_box)[ ]{0,3}(?:>|&gt;)"
+    r"|<\|[a-z_]{2,40}\|>|\[/?(?:gMASK|INST)\]",
+    re.IGNORECASE,
+)
 _ORDERS = {
     "glm-4.1v": [THINK, THINK_END, ANSWER, ANSWER_END],
     "glm-4.5v": [THINK, THINK_END],
@@ -88,13 +93,27 @@ def format_response(response: Response, form: Form) -> str:
 
 def read_response(text: str) -> Response:
     """The parts of a response of either form, or of a plain answer without tags. Raises ResponseBroken."""
-    if not any(tag in text for tag in (THINK, THINK_END, ANSWER, ANSWER_END)):
-        if not text.strip():
-            raise ResponseBroken("expected a response, found none")
-        return Response("", text.strip())
+    return parse_response(*_as_form(text))
+
+
+def find_any_fault(text: str) -> str:
+    """What is wrong with a response for `read_response`, in words; empty where it can be read."""
+    return find_fault(*_as_form(text))
+
+
+def _as_form(text: str) -> tuple[str, Form]:
+    """The response with a thought, if only an empty one, and the form that its tags say it is of."""
     if THINK not in text and THINK_END not in text:
         text = f"{THINK}{THINK_END}{text}"
-    return parse_response(text, "glm-4.1v" if ANSWER in text or ANSWER_END in text else "glm-4.5v")
+    return text, "glm-4.1v" if ANSWER in text or ANSWER_END in text else "glm-4.5v"
+
+
+def find_false_tag(text: str) -> str:
+    """The first thing that looks like a tag and is none: `<THINK>`, `&lt;answer&gt;`, another template's `<|im_end|>`.
+
+    Empty where there is none. A model would learn to write it, as letters and signs.
+    """
+    return next((found for found in _LIKE_A_TAG.findall(text) if found not in TAGS), "")
 
 
 def boxes(text: str) -> list[str]:

@@ -90,7 +90,7 @@ def read_conversations(
         sample = loaded.sample
         if sample.failure is None:
             sample = _named(sample, fields.key_fields) if unit.kind != "tar" else sample
-            sample = replace(sample, failure=_missing(sample))
+            sample = replace(sample, failure=_missing(sample) or _misstated(sample, fields))
         yield Loaded(sample, loaded.data, loaded.pixels)
 
 
@@ -115,4 +115,16 @@ def _missing(sample: Sample) -> Failure | None:
                 return Failure("PictureMissing", f"expected a file for picture {number}, found none", place)
             message = f"expected a picture {picture.url!r} beside the records or in their tar, found none"
             return Failure("FileMissing", message, place)
+    return None
+
+
+def _misstated(sample: Sample, fields: ConversationReadRules) -> Failure | None:
+    """A field that decides and does not say what it should: to pass over it would be to decide without it."""
+    said = fields_of(sample)
+    rate, told = said.get(fields.pass_rate_field), said.get(fields.verifiable_field)
+    place = f"{sample.source}@{sample.part}:{sample.position}"
+    if rate is not None and not (type(rate) in (int, float) and 0 <= rate <= 1):
+        return Failure("RecordBroken", f"expected {fields.pass_rate_field} from 0 to 1, found {rate!r:.50}", place)
+    if told is not None and type(told) is not bool:
+        return Failure("RecordBroken", f"expected {fields.verifiable_field} true or false, found {told!r:.50}", place)
     return None

@@ -26,6 +26,7 @@ from transforms.text_duplicates import DUPLICATE_MEASURES
 
 LENGTHS = Table(
     [
+        Limit("prompt_too_long", "prompt_characters", "max_prompt"),
         Limit("answer_too_short", "shortest_answer", "min_answer"),
         Limit("answer_too_long", "longest_answer", "max_answer"),
         Limit("thought_too_short", "shortest_thought", "min_thought"),
@@ -66,9 +67,23 @@ def _check_sound(sample: Sample, cfg: SftConfig) -> Drop | None:
     return (
         check_below(sample, "responses", 1, "response_missing")
         or check_above(sample, "unanswered", 0, "conversation_unanswered")
+        or check_turns(sample, cfg)
         or check_tags(sample, cfg.tags)
         or check_box(sample, cfg.box)
         or _check_tables(sample, cfg)
+    )
+
+
+def check_turns(sample: Sample, cfg: SftConfig) -> Drop | None:
+    """Drop a conversation with a response that nobody asked for, or with a picture that training could not read."""
+    if cfg.turns.enabled and (drop := check_above(sample, "unasked", 0, "response_unasked")):
+        return drop
+    if not cfg.pictures.enabled:
+        return None
+    return (
+        check_above(sample, "response_pictures", 0, "response_picture")
+        or check_above(sample, "frame_sizes", 1, "video_frame_sizes")
+        or check_above(sample, "widest_picture", cfg.pictures.max_aspect_ratio, "picture_sliver")
     )
 
 
@@ -78,8 +93,7 @@ def check_tags(sample: Sample, rules: TagRules) -> Drop | None:
         return None
     measure = _BROKEN[rules.form]
     if drop := check_above(sample, measure, 0, "response_tags"):
-        faults = (sample.measures.get(name) for name in (measure.replace("broken", "fault"), "fault_41v", "fault_45v"))
-        return replace(drop, detail=str(next(filter(None, faults), "no text")))
+        return replace(drop, detail=str(sample.measures[measure.replace("broken", "fault")]))
     return None if rules.allow_plain else check_above(sample, "plain_responses", 0, "response_plain")
 
 

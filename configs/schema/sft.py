@@ -38,22 +38,42 @@ class ConversationReadRules(Strict):
     """Rows of a JSONL that make one unit of work."""
     key_fields: tuple[str, ...] = ("key", "id", "uid")
     """Fields that name a record; the first one present. Its file and row where none is, in a tar the members' name."""
-    reference_fields: tuple[str, ...] = ("reference", "reference_answer", "ground_truth", "solution")
-    """Fields that hold the right answer; the first one that is not null. A list of texts is a choice of them."""
+    reference_fields: tuple[str, ...] = ("reference", "reference_answer", "ground_truth")
+    """Fields that hold the right answer; the first one that says something. A list of texts is a choice of them. Not
+    `solution`, which is a worked one in most sets."""
     verifiable_field: str = "verifiable"
-    """A boolean field that says whether the task has one right answer; where it is absent, a reference says so."""
+    """A boolean field that says whether the task has one right answer; where it is absent or null, a reference says so.
+    Any other value fails the row."""
     pass_rate_field: str = "pass_rate"
-    """Share (0..1) of attempts of the model to be trained that were right."""
+    """Share (0..1) of attempts of the model to be trained that were right; absent or null where nobody tried. Any other
+    value fails the row: 85 may be per cent."""
+
+
+class TurnRules(Strict):
+    enabled: bool = True
+    """Whether a response that follows on nothing drops the conversation: on no turn (ShareGPT has many), on the
+    system's, on an empty one of the user. It would be trained on all the same."""
+
+
+class ShownRules(Strict):
+    """Pictures and frames as a model's processor takes them. What these rules turn away, `train` counts as corrupt."""
+
+    enabled: bool = True
+    """Also: whether a picture in a response, or a video whose frames differ in size, drops the conversation."""
+    max_aspect_ratio: float = Field(200, ge=1)
+    """Longer by shorter side. Glm4vImageProcessor refuses more than 200."""
 
 
 class TagRules(Strict):
     """The tags of responses."""
 
     enabled: bool = True
+    """What is off here stays, and is a corrupt sample to `train`."""
     form: Literal["either", "glm-4.1v", "glm-4.5v"] = "either"
     """`glm-4.1v`: thought and answer in tags; `glm-4.5v`: no answer tags. Training writes whichever it is told."""
     allow_plain: bool = True
-    """Whether responses without any tag may stay: answers without a thought, which are trained on as `/nothink`."""
+    """Whether answers without a thought may stay, without tags or with an empty thought: they are trained on as
+    `/nothink`."""
 
 
 class BoxRules(Strict):
@@ -70,6 +90,8 @@ class LengthRules(Strict):
     """Lengths in characters: tokens are another tokenizer's with every model."""
 
     enabled: bool = True
+    max_prompt: int = Field(100_000, ge=1)
+    """Of all turns but the responses: some 25,000 tokens, as of a thought."""
     min_answer: int = Field(1, ge=0)
     """Of the shortest answer of a conversation."""
     max_answer: int = Field(20_000, ge=1)
@@ -123,6 +145,8 @@ class SftConfig(Strict):
     seed: int = 0
     """Enters every hash that stands for chance."""
     read: ConversationReadRules = ConversationReadRules()
+    turns: TurnRules = TurnRules()
+    pictures: ShownRules = ShownRules()
     tags: TagRules = TagRules()
     box: BoxRules = BoxRules()
     length: LengthRules = LengthRules()

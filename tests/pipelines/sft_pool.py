@@ -5,7 +5,10 @@ import tarfile
 from io import BytesIO
 from pathlib import Path
 
+from PIL import Image
+
 from tests.pipelines.small_run import jpeg
+from tests.world.files import as_jpeg
 from transforms.response_format import BOX, BOX_END, Response, format_response
 
 THOUGHT = (
@@ -67,6 +70,14 @@ def rows() -> dict[str, tuple[dict, str]]:
         "absent": (talk("What is in this file?", "Nothing.", ["none.jpg"]), "FileMissing"),
         "outside": (talk("What is in that file?", "A secret.", ["../secret.jpg"]), "FileMissing"),
         "broken": (talk("What does this broken file show?", "Noise.", ["broken.jpg"]), "PictureUndecodable"),
+        "drawn": (
+            talk("Draw a red square, please.", "Here it is: <image>") | {"images": ["a.jpg"]},
+            "response_picture",
+        ),
+        "greeting": ({"messages": [{"role": "assistant", "content": "Good morning, what is it?"}]}, "response_unasked"),
+        "sliver": (talk("What does this line show?", "Nothing but a line.", ["sliver.jpg"]), "picture_sliver"),
+        "spelt": (talk("How many squares are yellow?", "<THINK>One, two.</THINK>Two.", ["a.jpg"]), "response_tags"),
+        "per_cent": (talk("How many squares are violet?", "Three.", ["a.jpg"], pass_rate=85), "RecordBroken"),
         "roles": ({"messages": [{"role": "narrator", "content": "Once upon a time"}]}, "RecordBroken"),
         "count": (talk("<image>And here?", "Nothing.", ["a.jpg"]), "RecordBroken"),
     }
@@ -84,6 +95,7 @@ def write_sft_pool(folder: Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     for seed, name in enumerate(("a.jpg", "b.jpg", "c.jpg", "f0.jpg", "f1.jpg")):
         (folder / name).write_bytes(jpeg(seed, 64))
+    (folder / "sliver.jpg").write_bytes(as_jpeg(Image.new("RGB", (804, 4)), 80))
     (folder / "broken.jpg").write_bytes(b"no picture at all")
     (folder.parent / "secret.jpg").write_bytes(jpeg(9, 64))
     records = [{"id": key, **record} for key, (record, _) in rows().items()]
@@ -101,9 +113,9 @@ def write_sft_pool(folder: Path) -> list[str]:
 
 FATES = {
     # A record that is no conversation is known by its file and line.
-    **{f"files-{n}" if why == "RecordBroken" else key: why for n, (key, (_, why)) in enumerate(rows().items())},
+    **{f"files-{n}" if key in ("roles", "count") else key: why for n, (key, (_, why)) in enumerate(rows().items())},
     "video": "",
-    "files-25": "JsonBroken",
+    "files-30": "JsonBroken",
     "packed-0": "",
     "web": "",
     "alone": "RecordBroken",

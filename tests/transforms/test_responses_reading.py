@@ -75,6 +75,23 @@ def test_a_picture_that_is_not_there_fails_the_row(tmp_path, images, error, mess
     assert row.sample.failure.message.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"pass_rate": 85}, "expected pass_rate from 0 to 1, found 85"),
+        ({"pass_rate": -0.1}, "expected pass_rate from 0 to 1, found -0.1"),
+        ({"pass_rate": "0.5"}, "expected pass_rate from 0 to 1, found '0.5'"),
+        ({"pass_rate": True}, "expected pass_rate from 0 to 1, found True"),
+        ({"verifiable": "yes"}, "expected verifiable true or false, found 'yes'"),
+        ({"verifiable": 1}, "expected verifiable true or false, found 1"),
+    ],
+)
+def test_a_field_that_decides_and_says_something_else_fails_the_row(tmp_path, fields, message):
+    [row, none] = read(tmp_path, talk(id="k", **fields), talk(pass_rate=None, verifiable=None))
+    assert (row.sample.failure.error, row.sample.failure.message) == ("RecordBroken", message)
+    assert (row.sample.key, none.sample.failure) == ("k", None)
+
+
 def test_what_is_no_conversation_is_broken():
     with pytest.raises(RecordBroken, match="expected a list of messages"):
         parse_record({"text": "x"}, 3)

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from configs.schema.sft import SftConfig
 from configs.schema.strict import ConfigError, parse_config
 from transforms.conversations import conversation_pieces, parse_conversation
+from transforms.loaded import Loaded
 from transforms.records import Picture, Sample, Span
 from transforms.response_format import BOX, BOX_END
-from transforms.responses_measures import measure_conversation
+from transforms.responses_measures import measure_conversation, measure_conversations
 from transforms.responses_prompts import PromptDuplicates
 from transforms.responses_rules import decide_again, mark_unsound
 
@@ -40,7 +41,8 @@ def fate(one, **values):
 def test_measures_of_a_conversation():
     text = f"<think>Three and four.</think>\n<answer>It is {BOX}7{BOX_END}.</answer>"
     assert sample("What is 3 + 4?", text, reference="7", pass_rate=0.25).measures == {
-        "turns": 2, "responses": 1, "unanswered": 0, "pictures": 0, "prompt_characters": 14, "plain_responses": 0,
+        "turns": 2, "responses": 1, "unanswered": 0, "unasked": 0, "pictures": 0,
+        "response_pictures": 0, "prompt_characters": 14, "plain_responses": 0,
         "broken_41v": 0, "broken_45v": 1, "fault_45v": "<answer> in a form without it", "broken": 0,
         "broken_boxes": 0, "thoughts": 1, "thought_boxes": 0, "longest_thought": 15, "shortest_thought": 15,
         "longest_answer": 38, "shortest_answer": 38, "mixed_language": 0.0, "verifiable": 1, "boxes": 1,
@@ -59,10 +61,38 @@ def test_measures_of_a_conversation():
         ("<think>a</think>b", "glm-4.1v", "response_tags"),
         ("<think>a</think><answer>b</answer>", "glm-4.5v", "response_tags"),
         ("b", "glm-4.1v", ""),
+        ("<answer>b</answer>", "either", ""),
+        ("<answer>b</answer>", "glm-4.1v", "response_tags"),
+        ("<THINK>a</THINK>b", "either", "response_tags"),
+        ("Sure.<|im_end|>", "glm-4.5v", "response_tags"),
     ],
 )
 def test_tags_by_form(text, form, rule):
     assert fate(sample("q", text), tags={"form": form}) == rule
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("<think>a<think>b</think>c</think>d", "2 <think>"),
+        ("<think>a</think>", "an empty answer"),
+        ("", "an empty answer"),
+        ("< think >a</ think >b", "< think >, which is no tag"),
+        ("&lt;think&gt;a&lt;/think&gt;b", "&lt;think&gt;, which is no tag"),
+        ("<thinking>a</thinking>b", "<thinking>, which is no tag"),
+        ("[gMASK]<sop>b", "[gMASK], which is no tag"),
+        (f"<think>a</think>{BOX}7{BOX_END}<answer>7</answer>", "text outside the tags"),
+    ],
+)
+def test_the_detail_is_the_fault_of_the_nearest_form(text, fault):
+    assert mark_unsound(sample("q", text), CFG).drop.detail == fault
+
+
+@pytest.mark.parametrize(
+    "text", ["2 < think > 1", "`a<b>c`", "if a <| b |> c", "The answer> is <think about it", "x<|y"]
+)
+def test_signs_that_are_no_tags(text):
+    assert (fate(sample("q", text)) == "response_tags") is ("< think >" in text)
 
 
 def test_one_broken_response_is_the_samples():
@@ -70,7 +100,9 @@ def test_one_broken_response_is_the_samples():
 
 
 def test_plain_responses_may_be_refused():
-    assert fate(sample("q", "b"), tags={"allow_plain": False}) == "response_plain"
+    for text in ("b", "<answer>b</answer>", "<think> </think>b", "<think></think><answer>b</answer>"):
+        assert fate(sample("q", text), tags={"allow_plain": False}) == "response_plain"
+    assert fate(sample("q", "<think>a</think>b"), tags={"allow_plain": False}) == ""
     assert fate(sample("q", "b"), tags={"allow_plain": False, "enabled": False}) == ""
 
 
@@ -86,6 +118,11 @@ def test_plain_responses_may_be_refused():
         ("7", {"verifiable": True}, "box_missing"),
         ("7", {"ground_truth": 7}, "box_missing"),
         ("7", {"reference": None}, ""),
+        ("7", {"reference": " "}, ""),
+        ("7", {"reference": ["", []]}, ""),
+        ("7", {"reference": 0}, "box_missing"),
+        ("7", {"reference": "", "ground_truth": "7"}, "box_missing"),
+        ("7", {"reference": "7", "verifiable": None}, "box_missing"),
         (f"{BOX}7{BOX_END}{BOX}7{BOX_END}", {"reference": "7"}, "box_twice"),
         (f"{BOX}7{BOX_END}{BOX}7{BOX_END}", {}, ""),
         (f"{BOX}7", {}, "box_broken"),
@@ -101,6 +138,62 @@ def test_a_box_in_the_thought():
     assert fate(sample("q", text)) == ""
 
 
+def test_measures_of_boxes_are_those_of_verifiable_tasks():
+    text = f"<think>{BOX}7{BOX_END}</think>{BOX}7{BOX_END}"
+    assert not {"boxes", "thought_boxes"} & sample("q", text).measures.keys()
+    assert sample("q", text, verifiable=True).measures["thought_boxes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("roles", "texts", "unasked"),
+    [
+        (["user", "assistant"], ["q", "a"], 0),
+        (["assistant"], ["a"], 1),
+        (["assistant", "user", "assistant"], ["Hello!", "q", "a"], 1),
+        (["system", "assistant"], ["s", "a"], 1),
+        (["user", "assistant", "observation", "assistant"], ["q", "a", "o", "b"], 0),
+        (["user", "assistant"], [" \n", "a"], 1),
+        (["user", "assistant"], [" /nothink", "a"], 1),
+        (["user", "assistant"], ["<image>", "a"], 0),
+    ],
+)
+def test_a_response_follows_on_a_question(roles, texts, unasked):
+    record = {"messages": [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]}
+    conversation = parse_conversation(record)
+    measures = measure_conversation(conversation, {}, CFG.read)
+    pieces = conversation_pieces(conversation, [Picture(Span("a", 0, 1, "file"))])
+    one = Sample("k", "a.jsonl", 0, 0, tuple(pieces), measures=measures)
+    assert measures["unasked"] == unasked
+    assert fate(one) == ("response_unasked" if unasked else "")
+    assert fate(one, turns={"enabled": False}) == ""
+
+
+def shown(record, *sizes):
+    conversation = parse_conversation(record)
+    pieces = conversation_pieces(conversation, [Picture(Span("a", 0, 1, "file"), width=w, height=h) for w, h in sizes])
+    loaded = Loaded(Sample("k", "a.jsonl", 0, 0, tuple(pieces)), [None] * len(pieces), [None] * len(pieces))
+    return measure_conversations([loaded], CFG.read)[0].sample
+
+
+def spoken(question, answer, **fields):
+    turns = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return {"messages": turns, **fields}
+
+
+def test_pictures_that_training_could_not_read():
+    drawn = shown(spoken("Draw.", "<image>Here.", images=["a"]), (64, 64))
+    assert fate(drawn) == "response_picture"
+    assert fate(drawn, pictures={"enabled": False}) == ""
+    assert fate(shown(spoken("<image>q", "a", images=["a"]), (1, 200))) == ""
+    assert fate(shown(spoken("<image>q", "a", images=["a"]), (1, 201))) == "picture_sliver"
+    frames = spoken("<video>q", "a", videos=[{"frames": ["a", "b"], "seconds": [0, 1]}])
+    assert fate(shown(frames, (64, 64), (64, 64))) == ""
+    assert fate(shown(frames, (64, 64), (64, 60))) == "video_frame_sizes"
+    apart = frames | {"videos": [{"frames": ["a"], "seconds": [0]}, {"frames": ["b"], "seconds": [0]}]}
+    apart["messages"] = spoken("<video><video>q", "a")["messages"]
+    assert fate(shown(apart, (64, 64), (64, 60))) == ""
+
+
 def test_box_rules_can_be_switched_off():
     text = f"<think>a</think>{BOX}8{BOX_END}"
     assert fate(sample("q", text, reference="7"), box={"check_reference": False}) == ""
@@ -111,6 +204,8 @@ def test_box_rules_can_be_switched_off():
 @pytest.mark.parametrize(
     ("values", "rule"),
     [
+        ({"length": {"max_prompt": 2}}, ""),
+        ({"length": {"max_prompt": 1}}, "prompt_too_long"),
         ({"length": {"min_answer": 4}}, ""),
         ({"length": {"min_answer": 5}}, "answer_too_short"),
         ({"length": {"max_answer": 10}}, ""),
@@ -127,7 +222,7 @@ def test_lengths_are_those_of_the_worst(values, rule):
 
 @pytest.mark.parametrize(
     ("rate", "rule"),
-    [(0.0, "task_too_hard"), (0.01, ""), (0.99, ""), (1, "task_too_easy"), (None, ""), (2, ""), (True, "")],
+    [(0.0, "task_too_hard"), (0.01, ""), (0.99, ""), (1, "task_too_easy"), (None, "")],
 )
 def test_the_window_of_pass_rates(rate, rule):
     assert fate(sample("q", "b", pass_rate=rate)) == rule
