@@ -25,7 +25,7 @@ IMAGE, VIDEO = "<image>", "<video>"
 _PLACES = re.compile(f"({IMAGE}|{VIDEO})")
 _LAST_SECOND = 1e9
 """Of a video; some thirty years."""
-_SPOKEN = {"human": "user", "gpt": "assistant", "tool": "observation", "function": "observation"}
+_SPOKEN = {"human": "user", "gpt": "assistant", "developer": "system", "tool": "observation", "function": "observation"}
 
 
 class ConversationBroken(ValueError):
@@ -129,8 +129,7 @@ def _part(item: Any, pool: _Pool) -> Iterator[str | Shown]:
         yield item["text"]
     elif kind in ("image", "image_url"):
         named = item.get("image", item.get("image_url", item.get("path")))
-        named = named.get("url") if isinstance(named, dict) else named
-        yield pool.show(named) if isinstance(named, str) else pool.next_picture()
+        yield pool.show(named) if isinstance(named, str | dict) else pool.next_picture()
     elif kind == "video":
         yield from pool.show_video(item) if "frames" in item else pool.next_video()
     else:
@@ -153,13 +152,15 @@ class _Pool:
     def __init__(self, record: dict[str, Any]) -> None:
         images = record.get("images", record.get("image"))
         self._listed = "images" in record or "image" in record
-        self._images = [images] if isinstance(images, str) else list(images) if isinstance(images, list) else []
+        self._images = [images] if isinstance(images, str | dict) else list(images) if isinstance(images, list) else []
         videos = record.get("videos")
         self._videos = list(videos) if isinstance(videos, list) else []
         self._asked, self._videos_asked, self._videos_shown = 0, 0, 0
         self.names: list[str] = []
 
     def show(self, name: Any, video: int = -1, second: float = 0.0) -> Shown:
+        if isinstance(name, dict):  # as the library datasets writes a picture that lies beside the records
+            name = next((name[key] for key in ("path", "image", "url") if name.get(key)), "")
         self.names.append(name if isinstance(name, str) else "")
         return Shown(len(self.names) - 1, video, second)
 

@@ -30,8 +30,8 @@ from transforms.parquet_reader import BATCH_BYTES, BUFFER_BYTES, Broken, picture
 from transforms.raw_sample import check_meta_size, clean_key, load_failure, parse_meta
 from transforms.records import Failure, Sample, Span, Unit
 
-IMAGES = "images"
-"""The column that may hold bytes: in the list schemas of this module."""
+IMAGES, IMAGE = "images", "image"
+"""The columns that may hold bytes: a list of pictures in the list schemas, or one in the library datasets' sets."""
 
 
 def read_interleaved(path: str, unit: Unit, rules: ReadRules, staging: str, *, schema: str) -> Iterator[Loaded]:
@@ -127,6 +127,8 @@ def _parquet_record(
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             if name == IMAGES and _holds_bytes(column.type):
                 record[name], held = _images(column[index], uri, row)
+            elif name == IMAGE and IMAGES not in batch.schema.names and _is_picture(column.type):
+                record[name], held = _image(column[index], uri, row)
             else:
                 record[name] = column[index].as_py()
     except UnicodeDecodeError as error:
@@ -135,28 +137,38 @@ def _parquet_record(
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-        return False
-    item = kind.value_type
-    return bool(pa.types.is_binary(item) or pa.types.is_large_binary(item) or pa.types.is_struct(item))
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind)) and _is_bytes(kind.value_type)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_struct(kind))
+
+
+def _is_picture(kind: pa.DataType) -> bool:
+    return _is_bytes(kind) and not (pa.types.is_struct(kind) and kind.get_field_index("bytes") < 0)
 
 
 def _images(cell: pa.ListScalar, uri: str, row: int) -> tuple[list[str | None] | None, list[Bytes]]:
     if not cell.is_valid:
         return None, []
-    names: list[str | None] = []
-    held: list[Bytes] = []
-    for i, item in enumerate(cell.values):
-        if not item.is_valid:
-            names.append(None)
-            continue
-        struct = pa.types.is_struct(item.type)
-        path = item["path"].as_py() if struct and "path" in item.type.names else None
-        data = picture_bytes(item) if not struct or "bytes" in item.type.names else None
-        span = Span(uri, row, row + 1, "parquet", f"{IMAGES}[{i}]")
-        names.append(path or "")
-        held.append(None if data is None else (span, memoryview(data)))
-    return names, held
+    found = [_picture(item, Span(uri, row, row + 1, "parquet", f"{IMAGES}[{i}]")) for i, item in enumerate(cell.values)]
+    return [name for name, _ in found], [held for name, held in found if name is not None]
+
+
+def _image(cell: pa.Scalar, uri: str, row: int) -> tuple[list[str | None], list[Bytes]]:
+    """A picture of the whole record; an empty cell is none."""
+    name, held = _picture(cell, Span(uri, row, row + 1, "parquet", IMAGE))
+    return ([], []) if name is None else ([name], [held])
+
+
+def _picture(item: pa.Scalar, span: Span) -> tuple[str | None, Bytes]:
+    """(path, bytes); None where there is no picture."""
+    if not item.is_valid:
+        return None, None
+    struct = pa.types.is_struct(item.type)
+    path = item["path"].as_py() if struct and "path" in item.type.names else None
+    data = picture_bytes(item) if not struct or "bytes" in item.type.names else None
+    return path or "", None if data is None else (span, memoryview(data))
 
 
 Where = tuple[Unit, int, int, str]

@@ -2,14 +2,14 @@
 
 A row is its turns as pieces (transforms/conversations.py) with the pictures where they are shown; what else the record
 holds is its `meta`. A picture that is not found fails the row: a question about it cannot be answered.
-In Parquet the pictures may lie in the column `images` itself, as bytes or {bytes, path}.
-Left out on purpose: addresses of pictures, which are for a downloader to fetch; video files.
+In Parquet the pictures may lie in the column `images` (or one in `image`) itself, as bytes or {bytes, path}.
+Left out on purpose: addresses of pictures, which are for a downloader to fetch; `data:` URIs; video files.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from transforms.conversations import (
     parse_conversation,
     pieces_conversation,
 )
+from transforms.data_uris import is_data_uri
 from transforms.interleaved_documents import (
     Document,
     RecordBroken,
@@ -62,6 +63,7 @@ def _parse(record: dict[str, Any]) -> Document:
             pieces_conversation(kept)
             return Document(kept, document.meta)
         conversation = parse_conversation(record)
+        _check_names(conversation.names)
     except ConversationBroken as error:
         raise RecordBroken(str(error)) from error
     fields = {name: value for name, value in record.items() if name not in TURNS}
@@ -73,6 +75,14 @@ def _parse(record: dict[str, Any]) -> Document:
         tuple(conversation_pieces(conversation, [reference(name, None) for name in conversation.names])),
         pool_meta(fields),
     )
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """A picture inside the record would go into the ledger as text, once more for each column that holds the record."""
+    if inline := next(filter(is_data_uri, names), ""):
+        raise RecordBroken(
+            f"expected pictures as files, found a data: URI of {len(inline)} characters: write it to one"
+        )
 
 
 def readers(fields: ConversationReadRules) -> dict[str, Reader]:
@@ -113,7 +123,7 @@ def _missing(sample: Sample) -> Failure | None:
             place = f"{sample.source}@{sample.part}:{sample.position}"
             if not picture.url:
                 return Failure("PictureMissing", f"expected a file for picture {number}, found none", place)
-            message = f"expected a picture {picture.url!r} beside the records or in their tar, found none"
+            message = f"expected a picture {picture.url!r:.200} beside the records or in their tar, found none"
             return Failure("FileMissing", message, place)
     return None
 

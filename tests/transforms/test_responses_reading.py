@@ -13,6 +13,7 @@ from configs.schema.sft import ConversationReadRules, reading_rules
 from tests.pipelines.small_run import jpeg
 from transforms.conversations import pieces_conversation
 from transforms.interleaved_documents import RecordBroken
+from transforms.materialise import SpanReader
 from transforms.reading import list_units, read_input
 from transforms.records import Picture, Text
 from transforms.responses_measures import measure_conversation
@@ -143,6 +144,41 @@ def test_hostile_records_cost_little(record):
     if document:
         measure_conversation(pieces_conversation(document.pieces), document.meta, FIELDS)
     assert time.process_time() - started < 6
+
+
+@pytest.mark.parametrize("picture", [{"bytes": jpeg(1, 64), "path": None}, jpeg(1, 64)], ids=["struct", "bytes"])
+def test_parquet_with_one_picture_a_row(tmp_path, picture):
+    asked = {"role": "user", "content": "<image>q"}
+    talk = [asked, {"role": "assistant", "content": "a"}]
+    rows = [{"messages": talk, "image": picture}, {"messages": talk[1:], "image": None}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    [unit] = list_units([str(tmp_path / "a.parquet")], RULES, kinds=KINDS)
+    shown, none = read_input(unit, RULES, str(tmp_path / "staging"), readers(FIELDS))
+    assert (shown.sample.failure, none.sample.failure) == (None, None)
+    [span] = [piece.source for piece in shown.sample.pieces if isinstance(piece, Picture)]
+    with SpanReader(str(tmp_path)) as spans:
+        assert spans.read(span) == bytes(next(filter(None, shown.data))) == jpeg(1, 64)
+
+
+def test_pictures_named_by_objects(tmp_path):
+    (tmp_path / "p.jpg").write_bytes(jpeg(1, 64))
+    parts = [{"type": "image_url", "image_url": {"url": "p.jpg"}}, {"type": "image", "image": {"path": "p.jpg"}}]
+    record = {"messages": [{"role": "developer", "content": "s"}, {"role": "user", "content": parts}]}
+    named = talk(images=[{"bytes": None, "path": "p.jpg"}])
+    named["messages"][0]["content"] = "<image>q"
+    one, two = read(tmp_path, record, named)
+    assert [piece.url for piece in one.sample.pieces if isinstance(piece, Picture)] == ["p.jpg"] * 2
+    assert one.sample.pieces[0].role == "system"
+    assert [row.sample.failure for row in (one, two)] == [None, None]
+
+
+def test_a_picture_inside_the_record_is_refused_and_not_kept_as_text(tmp_path):
+    inline = "data:image/png;base64," + "A" * 5000
+    parts = [{"type": "image_url", "image_url": {"url": inline}}]
+    [row] = read(tmp_path, {"messages": [{"role": "user", "content": parts}]})
+    said = "expected pictures as files, found a data: URI of 5022 characters: write it to one"
+    assert (row.sample.failure.error, row.sample.failure.message) == ("RecordBroken", said)
+    assert row.sample.pieces == ()
 
 
 def test_parquet_with_the_pictures_in_it(tmp_path):
