@@ -269,6 +269,25 @@ def test_the_same_prompt_of_other_pictures_is_another_question():
     assert kept([shown[0], replace(shown[1], pieces=shown[0].pieces)]) == ["a"]
 
 
+def test_the_same_prompt_with_another_number_is_another_task():
+    asked = [sample(QUESTION.replace("third row", f"row {n}"), "Three.", key=f"k{n}") for n in (3, 4)]
+    assert kept(asked) == ["k3", "k4"]
+    assert kept(asked, duplicates={"same_numbers": False, "min_similarity": 0.3, "rows": 4}) == ["k3"]
+    assert kept([asked[0], replace(asked[0], key="again")]) == ["again"]
+
+
+def test_pictures_without_a_word_are_asked_about_once():
+    shown = [sample("", "Three.", key=key, pixels=pixels) for key, pixels in (("a", b"1"), ("b", b"2"), ("c", b"1"))]
+    assert kept(shown, turns={"enabled": False}) == ["a", "b"]
+    signs = [sample(text, "Three.", key=key) for key, text in (("a", "∑?"), ("b", "∫?"), ("c", " ∑? "))]
+    assert kept(signs) == ["a", "b"]
+
+
+def test_a_hot_prompt_stays_with_every_picture():
+    shown = [sample("Describe the image.", "It.", key=f"k{n}", pixels=bytes([n % 200])) for n in range(250)]
+    assert len(kept(shown)) == 200
+
+
 def test_a_dropped_conversation_keeps_no_other_one_out():
     wrong = sample(QUESTION, "<think>x", key="a")
     assert kept([wrong, sample(QUESTION, "Three.", key="b")]) == ["b"]
