@@ -15,9 +15,20 @@ from msgspec.structs import replace
 from pipelines.alike_queries import alike_groups, alike_sizes
 from pipelines.concept_summary import Summary, summarise
 from pipelines.concept_table import read_concepts
-from pipelines.document_queries import whole_documents
+from pipelines.document_queries import dropped_documents, whole_documents
 from pipelines.recaption_queries import accepted, answered_by, turned_away
-from pipelines.report_pages import alike, concepts, documents, findings, measures, overview, pictures, recaptions, rules
+from pipelines.report_pages import (
+    alike,
+    concepts,
+    conversations,
+    documents,
+    findings,
+    measures,
+    overview,
+    pictures,
+    recaptions,
+    rules,
+)
 from pipelines.report_pages.frame import Contents, page
 from pipelines.report_pages.thumbnails import Expect, Fetch, Thumbnails
 from pipelines.report_queries import (
@@ -37,8 +48,8 @@ from transforms.storage import storage_for
 
 CLUSTERS, COPIES, TEXTS, CATEGORIES, FAILURES = 8, 7, 15, 25, 3
 """How many of each kind of finding the page shows."""
-DOCUMENTS = 6
-"""Whole documents."""
+DOCUMENTS, DROPPED_EACH = 6, 2
+"""Whole documents, and conversations that each rule dropped."""
 ACCEPTED, TURNED_EACH = 8, 3
 """How many accepted refined texts, and how many of each rule that turned one away."""
 STRIPS, STRIP_COPIES = 4, 6
@@ -153,12 +164,16 @@ def _rules(
 
 
 def _documents(ledger: duckdb.DuckDBPyConnection, spec: ReportSpec, manifest: Manifest, thumbnails: Thumbnails) -> str:
+    if spec.speaks:
+        dropping = [rule.rule for rule in spec.rules if manifest.counts["dropped"].get(rule.rule)]
+        gone = dropped_documents(ledger, dropping, DROPPED_EACH)
+        return conversations.conversations(whole_documents(ledger, DOCUMENTS, False), gone, thumbnails)
     found = whole_documents(ledger, DOCUMENTS, "pictures_kept" in spec.measures) if _shows_whole(spec, manifest) else []
-    return documents.documents(found, thumbnails, spec.whole)
+    return documents.documents(found, thumbnails)
 
 
 def _shows_whole(spec: ReportSpec, manifest: Manifest) -> bool:
-    return bool(spec.whole and manifest.counts["kept"])
+    return bool(spec.whole and (manifest.counts["kept"] or (spec.speaks and manifest.counts["dropped"])))
 
 
 def _refined(

@@ -66,6 +66,8 @@ class ReportSpec:
     """Rules on refined texts, which drop no row; none: no section on recaptions."""
     whole: str = ""
     """What samples are called where the report shows some of them whole; empty: none."""
+    speaks: bool = False
+    """Whether these are conversations, of which some that each rule dropped are shown as well."""
     picture_rules: list[RuleSpec] = field(default_factory=list)
     """Rules on the pictures of documents, which drop no row; none: no section on pictures."""
 

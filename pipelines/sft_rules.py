@@ -113,5 +113,6 @@ REPORT = ReportSpec(
     MEASURES,
     clusters="text_duplicate_of",
     whole="conversations",
+    speaks=True,
     hidden=frozenset({"boxed", "reference", "fault_41v", "fault_45v"}),
 )

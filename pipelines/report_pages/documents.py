@@ -19,18 +19,14 @@ TEXT = 360
 OUTSIDE = "picture_outside_content"
 
 
-SPEAKERS = frozenset({"system", "user", "assistant", "observation"})
-"""Roles of a conversation's texts, which are named before them."""
-
-
-def documents(found: Sequence[Sample], thumbnails: Thumbnails, called: str = "documents") -> str:
-    """Empty where no document is kept. `called` is what people call them."""
+def documents(found: Sequence[Sample], thumbnails: Thumbnails) -> str:
+    """Empty where no document is kept."""
     if not found:
         return ""
-    thumbnails.prepare(_row(p, one) for one in found for p in _shown(one) if isinstance(p, Picture))
-    lead = f"Whole {called} as they were kept. A picture that a rule turned away stands greyed where it stood."
+    thumbnails.prepare(picture_row(p, one) for one in found for p in _shown(one) if isinstance(p, Picture))
+    lead = "Whole documents as they were kept. A picture that a rule turned away stands greyed where it stood."
     cards = "".join(document_card(one, thumbnails) for one in found)
-    return section("documents", called.capitalize(), lead, f'<div class="documents">{cards}</div>')
+    return section("documents", "Documents", lead, f'<div class="documents">{cards}</div>')
 
 
 def document_card(sample: Sample, thumbnails: Thumbnails) -> str:
@@ -73,12 +69,11 @@ def _is_outside(piece: Picture | Text) -> bool:
 
 def _text(text: Text) -> str:
     more = f" <small>{count(len(text.value))} characters</small>" if len(text.value) > TEXT else ""
-    speaker = f"<small>{esc(text.role)}:</small> " if text.role in SPEAKERS else ""
-    return f'<p class="piece {esc(text.role)}">{speaker}{foreign(text.value, TEXT)}{more}</p>' if text.value else ""
+    return f'<p class="piece {esc(text.role)}">{foreign(text.value, TEXT)}{more}</p>' if text.value else ""
 
 
 def _picture(picture: Picture, sample: Sample, thumbnails: Thumbnails) -> str:
-    image, classes = thumbnails.image(_row(picture, sample)), _classes(picture)
+    image, classes = thumbnails.image(picture_row(picture, sample)), _classes(picture)
     if is_shown(picture):
         told = f"<figcaption>{classes}</figcaption>" if classes else ""
         return f'<figure class="piece">{image}{told}</figure>'
@@ -104,7 +99,7 @@ def _reason(picture: Picture) -> str:
     return f"<code>{esc(picture.drop.rule)}</code>{told} {foreign(picture.drop.detail, 80)}"
 
 
-def _row(picture: Picture, sample: Sample) -> Row:
+def picture_row(picture: Picture, sample: Sample) -> Row:
     """The picture as thumbnails know one."""
     source = picture.source if isinstance(picture.source, Span) else None
     return Row(

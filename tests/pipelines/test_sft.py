@@ -10,6 +10,7 @@ pytest.importorskip("apache_beam")
 from configs.schema.sft import SftConfig
 from pipelines.cli import main
 from pipelines.ledger import samples_by_unit
+from pipelines.sft_rules import REPORT
 from pipelines.what_if import override
 from tests.pipelines.damage import problems, read_samples
 from tests.pipelines.sft_pool import FATES, write_sft_pool
@@ -129,8 +130,11 @@ def test_the_cards_speak_of_conversations(finished):
     assert "pictures and frames are shown by the conversations that were read" in card
     report = (finished / "report.html").read_text()
     assert "response_tags" in report
-    assert "Whole conversations as they were kept." in report
-    assert '<small>assistant:</small> <bdi dir="auto">&lt;think&gt;' in report
+    assert '<span class="boxed"><bdi dir="auto">3</bdi></span>' in report
+    assert '<code>answer_wrong</code> <bdi dir="auto">7, expected 8</bdi>' in report
+    assert report.count('<article class="document talk card dropped"') == sum(
+        rule in {spec.rule for spec in REPORT.rules} for rule in FATES.values()
+    )
 
 
 def test_why_and_plan(finished, pool, capsys):
