@@ -13,7 +13,7 @@ from transforms.records import Measures
 from transforms.web_texts import measure_runs
 from transforms.words import split_words
 
-FEWEST_WORDS, FEWEST_SENTENCES = 20, 10
+FEWEST_WORDS, FEWEST_SENTENCES, RUN = 20, 10, 10
 MOST_CHARACTERS = 200_000
 """Characters that are looked at: above the longest thought that a context holds."""
 _SENTENCE = re.compile(r"[^.!?。！？\n]+(?:[.](?=\d)[^.!?。！？\n]*)*")
@@ -37,17 +37,24 @@ def measure_repetition(text: str) -> Measures:
     words = split_words(text)
     if len(words) < FEWEST_WORDS:
         return {}
-    sentences = [one for one in map(str.strip, _SENTENCE.findall(text)) if _SKIPPED.sub("", one)]
-    found: Measures = {"repeated_sentences": round(_repeated(sentences), 4)}
-    found["repeated_runs"] = measure_runs(words)["repeated_10grams"]
+    told = [one.strip() for one in _SENTENCE.findall(text)]
+    letters = [_SKIPPED.sub("", one.casefold()) for one in told]
+    found: Measures = {"repeated_sentences": round(_repeated(letters), 4), "repeated_runs": _repeated_runs(words)}
+    sentences = [one for one, said in zip(told, letters, strict=True) if said]
     if len(sentences) >= FEWEST_SENTENCES:
         doubts = sum(_HESITATION.match(sentence) is not None for sentence in sentences)
         found["hesitations"] = round(doubts / len(sentences), 4)
     return found
 
 
-def _repeated(sentences: list[str]) -> float:
-    """Case, spaces and punctuation aside; a sentence counts by its letters and digits."""
-    counts = Counter(_SKIPPED.sub("", sentence.casefold()) for sentence in sentences)
+def _repeated_runs(words: list[str]) -> float | int | str:
+    different = len(set(zip(*(words[start:] for start in range(RUN)), strict=False)))
+    # Most thoughts repeat no run, and to know so much is a fifth of the cost.
+    return 0.0 if different == len(words) - RUN + 1 else measure_runs(words)[f"repeated_{RUN}grams"]
+
+
+def _repeated(letters: list[str]) -> float:
+    """Of sentences by their letters and digits."""
+    counts = Counter(letters)
     total = sum(len(sentence) * count for sentence, count in counts.items())
     return sum(len(sentence) * (count - 1) for sentence, count in counts.items()) / total if total else 0.0
