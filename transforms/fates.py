@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from transforms.records import Drop, Picture, Piece, Sample, Text, texts
+from transforms.records import Drop, Picture, Piece, Sample, Text
 
 CAPTION_MISSING = Drop("caption_missing", 0, 1)
 
@@ -33,13 +33,14 @@ def mark_sample(sample: Sample, check: Callable[[Sample], Drop | None]) -> Sampl
 
 def settle_pair(sample: Sample) -> Drop | None:
     """The sample's drop as its pieces' drops have it: the picture's, else the first caption's once all have fallen."""
+    left, first = False, None
     for piece in sample.pieces:
-        if isinstance(piece, Picture) and piece.drop is not None:
-            return piece.drop
-    captions = texts(sample)
-    if all(text.drop is not None for text in captions):
-        return captions[0].drop if captions else CAPTION_MISSING
-    return None
+        if isinstance(piece, Picture):
+            if piece.drop is not None:
+                return piece.drop
+        elif piece.role == "caption":
+            left, first = left or piece.drop is None, first or piece.drop
+    return None if left else first or CAPTION_MISSING
 
 
 def forget_fate(sample: Sample) -> Sample:

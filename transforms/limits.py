@@ -22,17 +22,31 @@ class Table:
     """Limits in the order in which they are held against a piece."""
 
     def __init__(self, limits: Sequence[Limit]) -> None:
-        self._rows = [(one.rule, one.measure, attrgetter(one.key), one.key.startswith("max_")) for one in limits]
+        self._limits = [(one, attrgetter(one.key), one.key.startswith("max_")) for one in limits]
+        self._bounds: tuple[Any, list[_Bound]] = (None, [])
 
     def first_crossed(self, piece: Picture | Text | Sample, rules: Any) -> Drop | None:
-        """The first rule that fires; a value exactly at its limit stays. A measure that was not taken cannot fire."""
+        """The first rule that fires; a value exactly at its limit stays. A measure that was not taken cannot fire.
+
+        `rules` is a frozen section of a config.
+        """
+        known, bounds = self._bounds
+        if known is not rules:
+            bounds = [_Bound(one.rule, one.measure, limit(rules), most) for one, limit, most in self._limits]
+            self._bounds = rules, bounds
         measures = cast(Mapping[str, float], piece.measures)
-        for rule, measure, limit_of, is_most in self._rows:
-            if (value := measures.get(measure)) is not None:
-                limit = limit_of(rules)
-                if value > limit if is_most else value < limit:
-                    return Drop(rule, value, limit)
+        for rule, measure, limit, is_most in bounds:
+            value = measures.get(measure)
+            if value is not None and (value > limit if is_most else value < limit):
+                return Drop(rule, value, limit)
         return None
+
+
+class _Bound(NamedTuple):
+    rule: str
+    measure: str
+    limit: float
+    is_most: bool
 
 
 def check_below(piece: Picture | Text | Sample, measure: str, limit: float, rule: str) -> Drop | None:

@@ -2,7 +2,8 @@
 
 No field can hold pixels (law 1): a picture is a `Span` of bytes or a `Recipe` that makes them again, and
 `transforms.pictures.materialise` is the one way from there to bytes. Every struct is frozen; a step returns a changed
-copy. Strings are valid UTF-8: readers turn a lone surrogate into a `Failure` before a record is made.
+copy. Strings are valid UTF-8: readers turn a lone surrogate into a `Failure` before a record is made. No record can
+hold itself, so none is the garbage collector's business, which would walk all those of a unit again and again.
 
 Left out on purpose: how records reach Beam (transforms/beam/coders.py) and the ledger (transforms/ledger.py).
 """
@@ -20,7 +21,7 @@ Measures = dict[str, float | int | str]
 """Measured values by name; the names and units of a pipeline's measures are listed beside its rules."""
 
 
-class Span(msgspec.Struct, frozen=True, array_like=True, tag="span"):
+class Span(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="span"):
     """Where the bytes of one thing lie: `[start, end)` in the container at `uri`.
 
     For `tar` and `file` these are byte offsets in the file; for `tar.gz` in the decompressed stream; for `parquet`
@@ -37,7 +38,7 @@ class Span(msgspec.Struct, frozen=True, array_like=True, tag="span"):
     member: str = ""
 
 
-class Recipe(msgspec.Struct, frozen=True, array_like=True, tag="recipe"):
+class Recipe(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="recipe"):
     """How to make bytes again: a pure function by name, its arguments, and the spans it reads."""
 
     function: str
@@ -45,7 +46,7 @@ class Recipe(msgspec.Struct, frozen=True, array_like=True, tag="recipe"):
     inputs: tuple[Span, ...] = ()
 
 
-class Box(msgspec.Struct, frozen=True, array_like=True):
+class Box(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A rectangle in the picture at `pieces[picture]`, as fractions of its width and height, origin top left."""
 
     x1: float
@@ -56,7 +57,7 @@ class Box(msgspec.Struct, frozen=True, array_like=True):
     label: str = ""
 
 
-class Drop(msgspec.Struct, frozen=True, array_like=True):
+class Drop(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Why a rule turned a sample away: the value it measured and the limit it was held against."""
 
     rule: str
@@ -66,7 +67,7 @@ class Drop(msgspec.Struct, frozen=True, array_like=True):
     """What the two numbers cannot say: the key of the copy that was kept, the language that was found."""
 
 
-class Failure(msgspec.Struct, frozen=True, array_like=True):
+class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Why a sample could not be judged: an error class, what was expected and found, and the place."""
 
     error: str
@@ -74,7 +75,7 @@ class Failure(msgspec.Struct, frozen=True, array_like=True):
     place: str
 
 
-class Picture(msgspec.Struct, frozen=True, array_like=True, tag="picture"):
+class Picture(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="picture"):
     """One picture by reference. `sha256` is of the file's bytes, `pixels` an XXH3-128 of the decoded RGB(A) pixels."""
 
     source: Span | Recipe
@@ -97,7 +98,7 @@ class Picture(msgspec.Struct, frozen=True, array_like=True, tag="picture"):
     """The pool's own JSON object for this picture, as text. What was added later stands last: older records read."""
 
 
-class Text(msgspec.Struct, frozen=True, array_like=True, tag="text"):
+class Text(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="text"):
     """One text exactly as it was read. `role` says what it is to the pictures: caption, paragraph, heading, …"""
 
     value: str
@@ -110,7 +111,7 @@ class Text(msgspec.Struct, frozen=True, array_like=True, tag="text"):
 Piece = Picture | Text
 
 
-class Sample(msgspec.Struct, frozen=True, array_like=True):
+class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One row: pieces in reading order, all that was measured, and its fate.
 
     `(source, part, position)` is the row's place in the pool and its order in the output. `key` is safe for a tar
