@@ -114,12 +114,13 @@ def steps_of(folder: Path) -> list[list[str]]:
     return [keys for _, keys in sorted(found.items())]
 
 
-def test_ranks_that_shared_packs_hand_on_to_one_alone(world):
-    """TP 2 is killed, one rank takes the same packs: the trace is that of one rank all along."""
-    tp = {"parallel": {"compute": "float32", "tp": 2, "timeout_seconds": 60, "lost_seconds": 4}}
-    assert ran(world, "shared", 2, fatal="step-00000004.part", **tp)[0] == KILLED
-    assert ran(world, "shared", 1) == [0]
-    assert trace(world / "shared") == pytest.approx(trace(world / "alone"), rel=1e-4)
+@pytest.mark.parametrize("shared", ["tp", "cp"])
+def test_ranks_that_shared_packs_hand_on_to_one_alone(world, shared):
+    """TP 2, or CP 2, is killed, one rank takes the same packs: the trace is that of one rank all along."""
+    two = {"parallel": {"compute": "float32", shared: 2, "timeout_seconds": 60, "lost_seconds": 4}}
+    assert ran(world, shared, 2, fatal="step-00000004.part", **two)[0] == KILLED
+    assert ran(world, shared, 1) == [0]
+    assert trace(world / shared) == pytest.approx(trace(world / "alone"), rel=1e-4)
 
 
 def test_two_ranks_hand_on_to_one_and_no_sample_comes_twice(world):
