@@ -25,6 +25,7 @@ ENGLISH = "There are three red circles and two blue squares in the picture."
         f'标志上写着 "Please keep off the grass and stay on the path"，{CHINESE}',
         f'The sign says "请勿践踏草坪，谢谢合作". {ENGLISH}',
         f"The sign 出口 means exit. {ENGLISH}",
+        f"{ENGLISH}\n1. 中华人民共和国\n2. 上海交通大学",
         "東京タワーは赤いです。漢字とかなを混ぜて書きます。",
         "<think>" + ENGLISH + "</think>",
         f"{CHINESE} https://example.com/the/sum/of/all/things",
@@ -41,6 +42,7 @@ def test_one_language(text):
         (f"{ENGLISH}\n{CHINESE}", 0.3),
         ("首先 we need to 计算面积, and then 我们 have the answer 是三十五个平方厘米", 0.4),
         ("Первая сумма равна пяти рублям. Then we add the second one to it and get seven.", 0.3),
+        ("加上7个以后得到530。Row 7 is red, and the river shows 64 of them. 加上49个以后得到569。", 0.2),
         (f"So 首先 we look at 图片 and count. {ENGLISH}", 0.1),
     ],
 )
