@@ -9,7 +9,7 @@ MEASURES: dict[str, Measure] = {
     "turns": Measure("int64", "turns", "Turns of the conversation, a system prompt with them"),
     "responses": Measure("int64", "responses", "Turns of the assistant"),
     "unanswered": Measure("int64", "0 or 1", "Whether the last turn is not the assistant's"),
-    "unasked": Measure("int64", "responses", "Responses that no turn, a system's or an empty one stands before"),
+    "unprompted": Measure("int64", "responses", "Responses that no turn, a system's or an empty one stands before"),
     "pictures": Measure("int64", "pictures", "Pictures and frames that the turns show"),
     "response_pictures": Measure("int64", "pictures", "Pictures in responses"),
     "frame_sizes": Measure("int64", "sizes", "Different sizes of frames in one video"),
@@ -48,7 +48,7 @@ MEASURES: dict[str, Measure] = {
 RULES = [
     RuleSpec("response_missing", "responses", "Turns", "", "min", "Nobody answers", 1),
     RuleSpec("conversation_unanswered", "unanswered", "Turns", "", "max", "The last turn is a question", 0),
-    RuleSpec("response_unasked", "unasked", "Turns", "turns.enabled", "max", "Nobody asked", 0),
+    RuleSpec("response_unasked", "unprompted", "Turns", "turns.enabled", "max", "Nobody asked", 0),
     RuleSpec("response_picture", "response_pictures", "Pictures", "pictures.enabled", "max", "No model draws here", 0),
     RuleSpec("video_frame_sizes", "frame_sizes", "Pictures", "pictures.enabled", "max", "Not frames of one video", 1),
     RuleSpec(

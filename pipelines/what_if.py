@@ -24,7 +24,7 @@ from pipelines.ledger import reach, run_config
 from pipelines.plain_text import number, plain, show_text
 from pipelines.tables import show
 from transforms import caption_pairs
-from transforms.ledger import chosen_caption
+from transforms.ledger import beginning, chosen_caption
 from transforms.records import Drop, Sample
 
 MODEL_KEYS = ("model", "pretrained", "device", "precision", "batch_size", "threads")
@@ -160,9 +160,9 @@ def compare(before: Sequence[Sample], after: Sequence[Sample], kind: Kind) -> Di
         move = _move(old.drop, new.drop)
         moves[move] += 1
         if move == "going" and new.drop is not None and len(going) < EXAMPLES:
-            going.append(Change(new.key, _caption(new), new.drop))
+            going.append(Change(new.key, _caption(new, kind), new.drop))
         if move == "coming" and old.drop is not None and len(coming) < EXAMPLES:
-            coming.append(Change(old.key, _caption(old), old.drop))
+            coming.append(Change(old.key, _caption(old, kind), old.drop))
     unscored = sum("unscored" in sample.measures for sample in after)
     unasked = sum("unasked" in sample.measures for sample in after)
     counts = Counter(reasons(before)), Counter(reasons(after))
@@ -176,8 +176,8 @@ def _move(old: Drop | None, new: Drop | None) -> str:
     return "moved" if old is not None and new is not None and old.rule != new.rule else "same"
 
 
-def _caption(sample: Sample) -> str:
-    caption = chosen_caption(sample)
+def _caption(sample: Sample, kind: Kind) -> str:
+    caption = beginning(sample) if kind.is_document else chosen_caption(sample)
     return caption.value if caption else ""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -33,8 +34,9 @@ class Beside:
     problems: list[TarProblem]
     """What of the tar cannot be read; a picture that lies there is not found."""
 
-    def __init__(self, unit: Unit, rules: ReadRules, staging: str) -> None:
-        self._unit, self.rules = unit, rules
+    def __init__(self, unit: Unit, rules: ReadRules, staging: str, *, asks: bool = False) -> None:
+        """`asks`: whether single files are looked for in an object store, with a request for each name."""
+        self._unit, self.rules, self._asks = unit, rules, asks
         self._local = scheme_of(unit.uri) in ("", "file")
         self._storage = storage_for(unit.uri)
         self.uri = self._tar_uri()
@@ -77,10 +79,11 @@ class Beside:
         return Span(self.uri, member.start, end, "tar", member.name), memoryview(self._data)[member.start : end]
 
     def _in_folder(self, picture: Picture) -> Bytes:
-        if not self._local:  # a request for each name that an object store may not have
+        if not (self._local or self._asks):  # most names of web documents are of no file
             return None
-        paths = (path for name in _names(picture) for path in (name, f"images/{name}"))
-        return next(filter(None, (_map_file(folder_of(self._unit.uri), path) for path in paths)), None)
+        folder, paths = folder_of(self._unit.uri), (p for name in _names(picture) for p in (name, f"images/{name}"))
+        find = _map_file if self._local else partial(_fetch_file, most=self.rules.max_picture_bytes)
+        return next(filter(None, (find(folder, path) for path in paths)), None)
 
 
 def tars_beside(uri: str) -> tuple[str, str]:
@@ -98,6 +101,17 @@ def _map_file(folder: str, path: str) -> Bytes:
         with open(local_path(span.uri), "rb") as file:
             return span, memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if isinstance(error, OSError) and not is_of_file(error):
+            raise
+        return None
+
+
+def _fetch_file(folder: str, path: str, *, most: int) -> Bytes:
+    """An object's bytes; of one over `most` so many that it is known to be over."""
+    try:
+        span = find_file(folder, path)
+        return span, storage_for(span.uri).read(span.uri, 0, min(span.end, most + 1))
+    except (OSError, ValueError) as error:
         if isinstance(error, OSError) and not is_of_file(error):
             raise
         return None

@@ -5,7 +5,7 @@ the tar that stands beside the records (`pictures/000000.tar` for `records/00000
 `{row:06d}.{n}.jpg` or under the name that the record gives; as a file of that name in the records' folder or its
 `images`. A picture found nowhere stays a reference (`Span` of container `url`).
 A record that is not of its schema costs one row, RecordBroken.
-Left out on purpose: fetching addresses; single files beside records that lie in an object store.
+Left out on purpose: fetching addresses; single files beside records in an object store, but for conversations.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from transforms.records import Failure, Sample, Span, Unit
 
 IMAGES, IMAGE = "images", "image"
 """The columns that may hold bytes: a list of pictures in the list schemas, or one in the library datasets' sets."""
+CONVERSATION = "conversation"
+"""The schema that transforms/responses_reading.py reads."""
 
 
 def read_interleaved(path: str, unit: Unit, rules: ReadRules, staging: str, *, schema: str) -> Iterator[Loaded]:
@@ -51,7 +53,9 @@ def read_records(path: str, unit: Unit, rules: ReadRules, staging: str, *, schem
     elif unit.kind == "tar":
         yield from read_document_tar(path, unit, rules, staging, schema=schema)
     else:
-        yield from _records_and_problems(path, unit, Beside(unit, rules, staging), schema)
+        # A conversation without its picture is lost, so its names are worth a request each.
+        beside = Beside(unit, rules, staging, asks=schema.name == CONVERSATION)
+        yield from _records_and_problems(path, unit, beside, schema)
 
 
 def _records_and_problems(path: str, unit: Unit, beside: Beside, schema: Schema) -> Iterator[Loaded]:

@@ -83,7 +83,7 @@ def format_row(sample: Sample, measures: Mapping[str, Measure], document: bool =
     picture = next(iter(pictures(sample)), None)
     caption = chosen_caption(sample)
     if document:
-        picture, caption = next(filter(is_shown, pictures(sample)), picture), _beginning(sample)
+        picture, caption = next(filter(is_shown, pictures(sample)), picture), beginning(sample)
     found: dict[str, Any] = _recaption_columns(recaption_of(sample))
     for part in (caption, picture, sample):
         found.update(part.measures if part is not None else {})
@@ -107,7 +107,8 @@ def ledger_table(samples: Iterable[Sample], measures: Mapping[str, Measure], doc
     return pa.Table.from_pylist(rows, schema=ledger_schema(measures))
 
 
-def _beginning(sample: Sample) -> Text | None:
+def beginning(sample: Sample) -> Text | None:
+    """Of a document, its texts one after the other."""
     values = [piece.value for piece in sample.pieces if isinstance(piece, Text)]
     return Text("\n\n".join(values[:BEGINNING_TEXTS])[:BEGINNING]) if values else None
 

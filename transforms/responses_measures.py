@@ -74,7 +74,7 @@ def measure_conversation(conversation: Conversation, fields: dict[str, Any], rul
         "turns": len(turns),
         "responses": len(said),
         "unanswered": int(turns[-1].role != "assistant"),
-        "unasked": _count_unasked(turns),
+        "unprompted": _count_unprompted(turns),
         "pictures": len(conversation.names),
         "response_pictures": sum(
             isinstance(p, Shown) for turn in turns if turn.role == "assistant" for p in turn.parts
@@ -87,7 +87,7 @@ def measure_conversation(conversation: Conversation, fields: dict[str, Any], rul
     return found | _measure_answer(read, fields, rules) | _pass_rate(fields, rules)
 
 
-def _count_unasked(turns: Sequence[Turn]) -> int:
+def _count_unprompted(turns: Sequence[Turn]) -> int:
     """Responses that follow on nothing: no turn of a user or a tool, or one that neither says nor shows anything."""
     before = [None, *turns]
     return sum(

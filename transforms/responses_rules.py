@@ -76,7 +76,7 @@ def _check_sound(sample: Sample, cfg: SftConfig) -> Drop | None:
 
 def check_turns(sample: Sample, cfg: SftConfig) -> Drop | None:
     """Drop a conversation with a response that nobody asked for, or with a picture that training could not read."""
-    if cfg.turns.enabled and (drop := check_above(sample, "unasked", 0, "response_unasked")):
+    if cfg.turns.enabled and (drop := check_above(sample, "unprompted", 0, "response_unasked")):
         return drop
     if not cfg.pictures.enabled:
         return None

@@ -15,8 +15,10 @@ from pipelines.what_if import override
 from tests.pipelines.damage import problems, read_samples
 from tests.pipelines.sft_pool import FATES, write_sft_pool
 from tests.pipelines.whole_runs import run_apart, run_killed, shards_of, standing, unfinished
+from tests.stores.s3 import environment, s3_server
 from transforms.records import Sample, Text
 from transforms.responses_rules import decide_again
+from transforms.storage import storage_for
 
 pytestmark = pytest.mark.beam
 
@@ -98,7 +100,9 @@ def test_what_if_tells_what_another_run_would_do(finished, pool, tmp_path, capsy
     changes = ["tags.form=glm-4.1v", "box.require=false", "difficulty.max_pass_rate=1.0", "duplicates.enabled=false"]
     sets = [part for change in changes for part in ("--set", change)]
     assert main(["what-if", str(finished), *sets]) == 0
-    assert "response_tags" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "response_tags" in told and "How many blue squares" in told
+    assert "refined text" not in told
     assert main(line(pool, tmp_path / "again", *sets)) == 0
     before = list(samples_by_unit(str(finished)))
     cfg = override(CFG, changes)
@@ -118,6 +122,22 @@ def test_killed_and_resumed_on_two_workers_the_bytes_are_the_same(finished, pool
     assert ended.returncode == 0, ended.stderr
     assert standing(tmp_path / "out", "work/scan") == scanned
     assert shards_of(tmp_path / "out") == shards_of(finished)
+
+
+@pytest.mark.slow
+def test_with_all_in_an_object_store_the_bytes_are_the_same(finished, pool, monkeypatch):
+    pytest.importorskip("moto.server")
+    with s3_server() as server:
+        server.make_bucket("pool")
+        for name, value in environment(server.endpoint).items():
+            monkeypatch.setenv(name, value)
+        for file in filter(Path.is_file, Path(pool[0]).parent.iterdir()):
+            storage_for("s3://pool").write(f"s3://pool/talks/{file.name}", file.read_bytes())
+        inputs = [f"s3://pool/talks/{Path(one).name}" for one in pool]
+        assert main(["run", "sft", "--input", *inputs, "--output", "s3://pool/out", *FEW]) == 0
+        with storage_for("s3://pool").open("s3://pool/out/manifest.json") as file:
+            manifest = json.loads(file.read())
+    assert manifest["shards"] == shards_of(finished)
 
 
 def test_a_limit_counts_conversations(pool, tmp_path):

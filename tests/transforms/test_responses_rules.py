@@ -41,7 +41,7 @@ def fate(one, **values):
 def test_measures_of_a_conversation():
     text = f"<think>Three and four.</think>\n<answer>It is {BOX}7{BOX_END}.</answer>"
     assert sample("What is 3 + 4?", text, reference="7", pass_rate=0.25).measures == {
-        "turns": 2, "responses": 1, "unanswered": 0, "unasked": 0, "pictures": 0,
+        "turns": 2, "responses": 1, "unanswered": 0, "unprompted": 0, "pictures": 0,
         "response_pictures": 0, "prompt_characters": 14, "plain_responses": 0,
         "broken_41v": 0, "broken_45v": 1, "fault_45v": "<answer> in a form without it", "broken": 0,
         "broken_boxes": 0, "thoughts": 1, "thought_boxes": 0, "longest_thought": 15, "shortest_thought": 15,
@@ -163,7 +163,7 @@ def test_a_response_follows_on_a_question(roles, texts, unasked):
     measures = measure_conversation(conversation, {}, CFG.read)
     pieces = conversation_pieces(conversation, [Picture(Span("a", 0, 1, "file"))])
     one = Sample("k", "a.jsonl", 0, 0, tuple(pieces), measures=measures)
-    assert measures["unasked"] == unasked
+    assert measures["unprompted"] == unasked
     assert fate(one) == ("response_unasked" if unasked else "")
     assert fate(one, turns={"enabled": False}) == ""
 
