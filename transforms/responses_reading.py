@@ -48,33 +48,34 @@ KINDS: dict[str, Kind] = {".tar": "tar", ".tar.gz": "tar", ".tgz": "tar", ".parq
 
 def parse_record(record: dict[str, Any], max_pictures: int) -> Document:
     """A conversation as pieces, its pictures still references. Raises RecordBroken."""
-    document = _parse(record)
-    shown = sum(isinstance(piece, Picture) for piece in document.pieces)
-    if shown > max_pictures:
-        raise RecordBroken(f"expected at most {max_pictures} pictures, found {shown}")
-    return document
-
-
-def _parse(record: dict[str, Any]) -> Document:
     try:
         if "beamsift" in record:
-            document = parse_document(record)
-            kept = tuple(p for p in document.pieces if p.drop is None)
-            pieces_conversation(kept)
-            return Document(kept, document.meta)
+            return _parse_ours(record, max_pictures)
         conversation = parse_conversation(record)
-        _check_names(conversation.names)
     except ConversationBroken as error:
         raise RecordBroken(str(error)) from error
+    _check_count(len(conversation.names), max_pictures)
+    _check_names(conversation.names)
     fields = {name: value for name, value in record.items() if name not in TURNS}
     try:
         format_json(fields)
     except TypeError as error:  # a column of bytes or of times
         raise RecordBroken(f"expected fields that JSON can hold, found {error}") from error
-    return Document(
-        tuple(conversation_pieces(conversation, [reference(name, None) for name in conversation.names])),
-        pool_meta(fields),
-    )
+    references = [reference(name, None) for name in conversation.names]
+    return Document(tuple(conversation_pieces(conversation, references)), pool_meta(fields))
+
+
+def _parse_ours(record: dict[str, Any], max_pictures: int) -> Document:
+    document = parse_document(record)
+    kept = tuple(p for p in document.pieces if p.drop is None)
+    pieces_conversation(kept)
+    _check_count(sum(isinstance(piece, Picture) for piece in kept), max_pictures)
+    return Document(kept, document.meta)
+
+
+def _check_count(shown: int, most: int) -> None:
+    if shown > most:
+        raise RecordBroken(f"expected at most {most} pictures, found {shown}")
 
 
 def _check_names(names: Sequence[str]) -> None:

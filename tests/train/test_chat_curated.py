@@ -79,7 +79,7 @@ def records(draw) -> Talk:
 
 
 @given(records(), st.sampled_from(KINDS))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=400, deadline=None)
 @example(Talk("k", {"messages": [{"role": "assistant", "content": "Yes."}]}), KINDS[0])
 def test_whatever_is_kept_becomes_tokens(talk, kind):
     sample = curated(talk)
