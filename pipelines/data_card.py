@@ -158,7 +158,7 @@ def _loading(manifest: Manifest) -> str:
         return "The set is empty: no row was kept.\n"
     last = len(manifest.shards) - 1
     urls = f"shards/{{{0:06d}..{last:06d}}}.tar" if last else manifest.shards[0].name
-    return (document_card.LOADING if is_document_set(manifest) else _LOADING).replace("URLS", urls)
+    return (document_card.loading(manifest) if is_document_set(manifest) else _LOADING).replace("URLS", urls)
 
 
 def _layout(manifest: Manifest) -> str:

@@ -23,12 +23,19 @@ samples = wids.ShardListDataset("index.json")
 ```
 
 `json["beamsift"]["pieces"]` are the texts, with their roles, and the pictures in reading order. The members are the
-pictures that have neither `drop` nor `failure`, in that order. Headings, lists, tables, code and formulas are Markdown.
+pictures that have neither `drop` nor `failure`, in that order. MEANING
 """
+_MARKDOWN = "Headings, lists, tables, code and formulas are Markdown."
+_TURNS = "A turn is the pieces from a text of its role up to the next role; none of the assistant's shows pictures."
 
 
 def is_document_set(manifest: Manifest) -> bool:
     return "pictures" in manifest.counts
+
+
+def loading(manifest: Manifest) -> str:
+    """How the set is read; URLS stands for its shards."""
+    return LOADING.replace("MEANING", _TURNS if manifest.pipeline == "sft" else _MARKDOWN)
 
 
 def picture_section(manifest: Manifest) -> str:

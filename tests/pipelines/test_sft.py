@@ -148,6 +148,7 @@ def test_a_limit_counts_conversations(pool, tmp_path):
 def test_the_cards_speak_of_conversations(finished):
     card = (finished / "README.md").read_text()
     assert "pictures and frames are shown by the conversations that were read" in card
+    assert "A turn is the pieces from a text of its role" in card and "Markdown" not in card
     report = (finished / "report.html").read_text()
     assert "response_tags" in report
     assert '<span class="boxed"><bdi dir="auto">3</bdi></span>' in report
