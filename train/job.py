@@ -20,7 +20,7 @@ from train.chat.tokenizer import END, IMAGE, IMAGE_END, IMAGE_START, VIDEO_END, 
 from train.checkpoint import Checkpoints, Trained
 from train.errors import TrainError
 from train.flops import Costs, costs_of
-from train.model import build_model, checkpoint_layers, freeze, load_model
+from train.model import build_model, checkpoint_layers, compile_layers, freeze, load_model
 from train.packed_forward import PackedModel
 from train.parallel import Ranks, join_ranks, shard_model
 from train.presets import PRESETS, TokenIds
@@ -84,6 +84,8 @@ def check_batch(cfg: TrainConfig, ranks: Ranks) -> None:
 
 def make_model(cfg: TrainConfig, tokenizer: ChatTokenizer, ranks: Ranks) -> PackedModel:
     rules, source = cfg.model, cfg.model.source
+    if rules.compile:
+        check_compile(ranks.device, cfg.parallel.compute)
     if source in PRESETS:
         words = -(-tokenizer.vocabulary // ROUND) * ROUND
         vocabulary = max(words, PRESETS[source].vocab_size)
@@ -95,7 +97,18 @@ def make_model(cfg: TrainConfig, tokenizer: ChatTokenizer, ranks: Ranks) -> Pack
     check_tokenizer(model.glm.config, tokenizer, cfg.model.tokenizer)
     freeze(model, rules.freeze)
     checkpoint_layers(model, rules.checkpoint_layers)
+    if rules.compile:
+        compile_layers(model)
     return model
+
+
+def check_compile(device: torch.device, compute: str) -> None:
+    """Raises ConfigError where attention goes document by document: each new set of lengths would be compiled anew."""
+    if device.type != "cuda" or compute != "bfloat16":
+        raise ConfigError(
+            f"model.compile: expected a CUDA device and parallel.compute bfloat16, found {device.type} and {compute}, "
+            "where every pack of other lengths would be compiled anew; leave it out"
+        )
 
 
 def token_ids(tokenizer: ChatTokenizer) -> TokenIds:

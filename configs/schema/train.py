@@ -22,6 +22,8 @@ class ModelRules(Strict):
     """Parts that are not trained. The papers train all of them."""
     checkpoint_layers: int = Field(1, ge=0)
     """Every nth layer keeps its input alone and is computed again in the backward pass; 0: none does."""
+    compile: bool = False
+    """Whether each layer is compiled; on GPUs in bfloat16 alone, where one kernel attends to all documents of a pack."""
     picture_tokens: int = Field(4096, ge=16)
     """Tokens of a picture at most; a larger one is made smaller. Ours: half of the first stage's context."""
 

@@ -90,6 +90,11 @@ def test_broken_pictures_and_samples_over_the_context_are_skipped_counted_and_na
     assert last["skipped/toy/TooLong"] == rank["dropped"]["toy"] > 0
 
 
+def test_layers_are_compiled_on_gpus_alone(train):
+    code, said = train("model.compile=true")
+    assert code == USAGE and "ConfigError: model.compile: expected a CUDA device" in said and "found cpu" in said
+
+
 def test_a_tokenizer_without_the_special_tokens(train, tmp_path):
     place = save_toy_tokenizer(tmp_path / "tokenizer", ("<|endoftext|>", "[gMASK]", "<|begin_of_image|>"))
     code, said = train(f"model.tokenizer={place}")
