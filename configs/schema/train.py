@@ -23,7 +23,7 @@ class ModelRules(Strict):
     checkpoint_layers: int = Field(1, ge=0)
     """Every nth layer keeps its input alone and is computed again in the backward pass; 0: none does."""
     compile: bool = False
-    """Whether each layer is compiled; on GPUs in bfloat16 alone, where one kernel attends to all documents of a pack."""
+    """Whether each layer is compiled; on GPUs in bfloat16 alone, where one kernel does all documents of a pack."""
     picture_tokens: int = Field(4096, ge=16)
     """Tokens of a picture at most; a larger one is made smaller. Ours: half of the first stage's context."""
 
