@@ -17,7 +17,7 @@ from train.data.records import Pack
 from train.feed import Share, blank_pack, built_packs, open_packs
 from train.job import Job
 from train.losses import Scores, Targets, find_targets, weighted_cross_entropy
-from train.packed_inputs import PackedInputs, pack_inputs
+from train.packed_inputs import PackedInputs, pack_inputs, to_device
 from train.parallel import head_of
 
 
@@ -47,7 +47,7 @@ def score_pack(job: Job, pack: Pack, sources: dict[str, int], shard: Shard | Non
     shard = shard or ranks.shard
     inputs = placed(job, pack, shard)
     found = find_targets(pack, shard_rows(len(pack.input_ids), shard), sources, job.vocabulary)
-    targets = Targets(*(one.to(ranks.device, non_blocking=True) for one in found))
+    targets = Targets(*(to_device(one, ranks.device) for one in found))
 
     def score(states: Tensor, head: nn.Module) -> Scores:
         weight = head_of(head)

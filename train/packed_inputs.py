@@ -60,7 +60,7 @@ def pack_inputs(
 
     def move(values: Array, kind: torch.dtype = torch.int64) -> Tensor:
         writable = np.require(values, requirements=("C", "W"))  # torch would warn of a loader's read-only memory
-        return torch.from_numpy(writable).to(kind).to(device, non_blocking=True)
+        return to_device(torch.from_numpy(writable).to(kind), device)
 
     return PackedInputs(
         input_ids=move(pack.input_ids),
@@ -74,6 +74,13 @@ def pack_inputs(
         patch_positions=move(patch_positions(grids)),
         picture_borders=place_borders(borders, borders, device),
     )
+
+
+def to_device(values: Tensor, device: Any) -> Tensor:
+    """Through pinned memory: of any other, the host would wait until the device has done all it was asked before."""
+    if torch.device(device).type == "cpu":
+        return values
+    return values.pin_memory().to(device, non_blocking=True)
 
 
 def _shown(pack: Pack, share: list[int]) -> tuple[Array, Array]:

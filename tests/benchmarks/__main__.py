@@ -20,6 +20,7 @@ from tests.benchmarks import (
     bench_pictures,
     bench_recaption,
     bench_shards,
+    bench_train_step,
     bench_warc,
     bench_web,
 )
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "pictures": bench_pictures.bench,
     "recaption": bench_recaption.bench,
     "shards": bench_shards.bench,
+    "train_step": bench_train_step.bench,
     "warc": bench_warc.bench,
     "web": bench_web.bench,
 }

@@ -1,7 +1,6 @@
-"""What a pack costs the model: patches, attention and the patch embedding against the usual ways, and a whole step.
+"""What a pack costs the model: patches, attention and the patch embedding against the usual ways.
 
-On a CPU the step is of the tiny preset and its MFU means nothing. On a GPU it is of `1b` and `3b` in half precision, at
-8,192 and 32,768 tokens: forward and backward with a chunked loss, without an optimizer.
+A whole step is bench_train_step.py's.
 """
 
 from __future__ import annotations
@@ -14,24 +13,17 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, scaled_dot_product_attention
-from torch.utils.checkpoint import checkpoint
+from torch.nn.functional import scaled_dot_product_attention
 
 from train.attention import packed_attention, plan_attention
 from train.data.records import Pack
 from train.media import picture_patches
-from train.model import build_model, checkpoint_layers, compile_layers
-from train.packed_inputs import pack_inputs
+from train.model import build_model
 from train.positions import document_positions
-from train.presets import PRESETS
 
-ROUNDS, CHUNK = 7, 2048
-PEAK = 989e12
-"""Dense bf16 operations a second of an H200, as NVIDIA states."""
+ROUNDS = 7
 PICTURE = (1, 32, 32)
 """448 x 448 pixels, 256 tokens."""
-STEPS = (("1b", 8192, 0), ("3b", 8192, 0), ("1b", 32768, 1), ("3b", 32768, 1))
-"""Preset, tokens, and every how many layers are computed again."""
 
 
 def bench(_: Path) -> Iterator[tuple[str, str]]:
@@ -39,8 +31,6 @@ def bench(_: Path) -> Iterator[tuple[str, str]]:
     yield from bench_patches()
     yield from bench_attention()
     yield from bench_embedding()
-    for preset, tokens, every in STEPS if torch.cuda.is_available() else (("tiny", 2048, 0),):
-        yield bench_step(preset, tokens, every)
 
 
 def best_ratio(usual: Callable[[], object], ours: Callable[[], object]) -> str:
@@ -98,30 +88,6 @@ def bench_embedding() -> Iterator[tuple[str, str]]:
     )
 
 
-def bench_step(preset: str, tokens: int, every: int) -> tuple[str, str]:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = "bfloat16" if device == "cuda" else "float32"
-    model = build_model(preset, dtype=dtype, device=device).train()
-    checkpoint_layers(model, every)
-    if device == "cuda":
-        compile_layers(model)
-    pack = made_pack(tokens, PRESETS[preset].tokens.image)
-    labels = torch.from_numpy(pack.labels).long().to(device)
-    times = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        inputs = pack_inputs(pack, PRESETS[preset].tokens.image, device=device, dtype=next(model.parameters()).dtype)
-        model(inputs, lambda states, head: chunked_loss(states, head, labels)).backward()
-        model.zero_grad()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - started)
-    share = count_operations(model.glm, pack) / min(times) / PEAK
-    memory = f", {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB" if device == "cuda" else ""
-    figures = f"{1e3 * min(times):.0f} ms, {tokens / min(times):.0f} tokens/s, MFU {share:.1%} of an H200{memory}"
-    return f"model: step of {preset}, {tokens} tokens, checkpointing {every or 'off'}, {device}", figures
-
-
 def made_pack(tokens: int, image: int) -> Pack:
     """Documents of 512 tokens, each with a picture of 256 in its middle."""
     own = PICTURE[1] * PICTURE[2] // 4
@@ -137,28 +103,6 @@ def made_pack(tokens: int, image: int) -> Pack:
         bounds=np.arange(count + 1, dtype=np.int32) * len(kinds),
         grids=np.tile(grids, (count, 1)),
         patches=random.normal(size=(count * 4 * own, 1176)).astype(np.float32),
-        sources=(),
-        keys=(),
+        sources=("made",) * count,
+        keys=tuple(map(str, range(count))),
     )
-
-
-def chunked_loss(states: Tensor, head: nn.Module, labels: Tensor) -> Tensor:
-    def one(part: Tensor, wanted: Tensor) -> Tensor:
-        return cross_entropy(head(part).float(), wanted, reduction="sum")
-
-    parts = zip(states.split(CHUNK), labels.split(CHUNK), strict=True)
-    return torch.stack([checkpoint(one, *part, use_reentrant=False) for part in parts]).sum()
-
-
-def count_operations(glm: nn.Module, pack: Pack) -> float:
-    """Of forward and backward: 6 for each weight and token it meets, 12 for each pair of tokens that meet, halved where
-    only the earlier is seen. What checkpointing computes again does not count."""
-    text, vision = glm.config.text_config, glm.config.vision_config
-    tokens, patches = len(pack.input_ids), len(pack.patches)
-    language = sum(p.numel() for p in glm.model.language_model.layers.parameters()) + glm.lm_head.weight.numel()
-    blocks = sum(p.numel() for p in glm.model.visual.blocks.parameters())
-    merger = sum(p.numel() for p in glm.model.visual.merger.parameters())
-    weights = 6.0 * (tokens * language + patches * blocks + patches / 4 * merger)
-    seen = 6.0 * text.num_hidden_layers * text.hidden_size * float((np.diff(pack.bounds).astype(float) ** 2).sum())
-    looked = 12.0 * vision.depth * vision.hidden_size * float((pack.grids.prod(axis=1).astype(float) ** 2).sum())
-    return weights + seen + looked

@@ -169,6 +169,22 @@ def test_a_pack_in_memory_that_a_loader_only_lends_gives_no_warning(model):
     assert len(packed(model, pack)) == 28
 
 
+def test_what_goes_to_a_device_is_pinned_before(monkeypatch):
+    """"meta" is a device that any machine has; memory can be pinned where there is a GPU alone."""
+    pinned = []
+
+    def pin(values):
+        pinned.append(values.numel())
+        return values
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    pack = join_documents(draw_documents(PICTURES_AND_TEXT))
+    found = pack_inputs(pack, IMAGE, device="meta")
+    assert found.patches.device.type == "meta" and {pack.patches.size, pack.input_ids.size} <= set(pinned)
+    pinned.clear()
+    assert pack_inputs(pack, IMAGE).patches.device.type == "cpu" and not pinned
+
+
 def measure_sharded(rank: int, size: int) -> float:
     """FSDP2 over two ranks of which one has a picture: how far gradients are from the mean of both packs' own."""
     from torch.distributed.device_mesh import init_device_mesh
