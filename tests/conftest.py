@@ -14,7 +14,7 @@ TRACED = {Path(__file__).with_name(name) for name in ("configs", "transforms")}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All other tests, whole runs and long ones take half as long again where they are traced, and cover little more."""
+    """Others, whole runs and long tests cover little more, and take half as long again where they are traced."""
     for item in items:
         long = item.get_closest_marker("slow") or item.get_closest_marker("beam")
         if long or not TRACED.intersection(item.path.parents):
