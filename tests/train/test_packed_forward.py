@@ -170,7 +170,7 @@ def test_a_pack_in_memory_that_a_loader_only_lends_gives_no_warning(model):
 
 
 def test_what_goes_to_a_device_is_pinned_before(monkeypatch):
-    """"meta" is a device that any machine has; memory can be pinned where there is a GPU alone."""
+    """ "meta" is a device that any machine has; memory can be pinned where there is a GPU alone."""
     pinned = []
 
     def pin(values):
