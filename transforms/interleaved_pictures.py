@@ -14,10 +14,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from configs.schema.caption import ReadRules
-from transforms.interleaved_documents import Document, is_reference
+from transforms.data_uris import data_uri_recipe, decode_data_uri, is_data_uri
+from transforms.interleaved_documents import Document, RecordBroken, is_reference
 from transforms.loaded import Loaded
 from transforms.picture_files import find_file
-from transforms.records import Picture, Recipe, Sample, Span, Unit
+from transforms.records import Picture, Piece, Recipe, Sample, Span, Unit
 from transforms.storage import folder_of, is_of_file, join, local_path, scheme_of, storage_for
 from transforms.tar_index import TarMember, TarProblem, index_headers
 
@@ -92,6 +93,30 @@ def tars_beside(uri: str) -> tuple[str, str]:
     return join(folder_of(folder), "pictures", name), join(folder, name)
 
 
+def place_inline(document: Document, line: bytes, span: Span, most: int) -> tuple[Document, list[Bytes]]:
+    """Pictures that stand in their record's line as `data:` URIs, and None for each other one of the document.
+
+    A URI is not kept as a name: the ledger would hold the picture as text. Raises RecordBroken.
+    """
+    pieces, found = list[Piece](), list[Bytes]()
+    for piece in document.pieces:
+        if isinstance(piece, Picture):
+            inline = is_data_uri(piece.url)
+            found.append(_inline(piece.url, line, span, most) if inline else None)
+            piece = replace(piece, url="") if inline else piece
+        pieces.append(piece)
+    return Document(tuple(pieces), document.meta), found
+
+
+def _inline(uri: str, line: bytes, span: Span, most: int) -> Bytes:
+    if uri.encode() not in line:
+        raise RecordBroken("expected a data: URI that JSON writes as it is, found one with escapes in it")
+    try:
+        return data_uri_recipe(uri, span), decode_data_uri(uri, most)
+    except ValueError as error:
+        raise RecordBroken(str(error)) from error
+
+
 def _map_file(folder: str, path: str) -> Bytes:
     """A local file's bytes, of which none is read before somebody asks."""
     try:
@@ -121,7 +146,8 @@ def _names(picture: Picture) -> list[str]:
     """Names of files that a record gives a picture; an address is none."""
     said: Any = json.loads(picture.meta) if picture.meta else {}
     found = (said.get("image_name"), picture.url)
-    return [name for name in found if isinstance(name, str) and name and "://" not in name and "\0" not in name]
+    named = (name for name in found if isinstance(name, str) and name and not is_data_uri(name))
+    return [name for name in named if "://" not in name and "\0" not in name]
 
 
 def place_bytes(document: Document, meta: str, found: list[Bytes], sample: Sample) -> Loaded:

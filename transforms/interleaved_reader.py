@@ -11,7 +11,7 @@ Left out on purpose: fetching addresses; single files beside records in an objec
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from configs.schema.caption import ReadRules
 from transforms.folder_reader import line_places
 from transforms.interleaved_documents import Document, RecordBroken, format_json
-from transforms.interleaved_pictures import Beside, Bytes, place_bytes
+from transforms.interleaved_pictures import Beside, Bytes, place_bytes, place_inline
 from transforms.interleaved_schemas import SCHEMAS, Schema
 from transforms.interleaved_tars import read_document_tar
 from transforms.loaded import Loaded
@@ -89,7 +89,8 @@ def _read_lines(path: str, unit: Unit, beside: Beside, schema: Schema) -> Iterat
             if isinstance(parsed, Failure):
                 yield load_failure(unit, position, parsed, row_key(unit, row))
             else:
-                yield _load(parsed[1], (unit, position, row, place), schema, beside)
+                span = Span(unit.uri, start, end, "file")
+                yield _load(parsed[1], (unit, position, row, place), schema, beside, line=(line, span))
 
 
 def _read_parquet(path: str, unit: Unit, beside: Beside, schema: Schema) -> Iterator[Loaded]:
@@ -185,8 +186,16 @@ def row_key(unit: Unit, row: int) -> str:
 
 
 def _load(
-    record: dict[str, Any] | RecordBroken, where: Where, schema: Schema, beside: Beside, held: list[Bytes] | None = None
+    record: dict[str, Any] | RecordBroken,
+    where: Where,
+    schema: Schema,
+    beside: Beside,
+    held: Sequence[Bytes] = (),
+    *,
+    line: tuple[bytes, Span] | None = None,
 ) -> Loaded:
+    """`held`: the bytes of each picture, where its own cells hold some. `line`: what the record was read from."""
+    inline: list[Bytes] = []
     unit, position, row, place = where
     key = row_key(unit, row)
     try:
@@ -194,9 +203,12 @@ def _load(
             raise record
         document = schema.parse(record)
         meta = format_json(document.meta)
+        if line and b"data:" in line[0] and schema.name == CONVERSATION:
+            document, inline = place_inline(document, *line, beside.rules.max_picture_bytes)
     except (RecordBroken, RecursionError) as error:  # the second: values nested thousands deep
         return load_failure(unit, position, Failure("RecordBroken", str(error), place), key)
-    found = held if held and any(held) else beside.find(document, row)
+    found = list(held) if any(held) else beside.find(document, row)
+    found = [one or other for one, other in zip(inline, found, strict=True)] if inline else found
     return load_document(document, meta, found, Sample(clean_key(key), unit.uri, unit.part, position, source_key=key))
 
 

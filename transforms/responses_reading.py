@@ -3,13 +3,14 @@
 A row is its turns as pieces (transforms/conversations.py) with the pictures where they are shown; what else the record
 holds is its `meta`. A picture that is not found fails the row: a question about it cannot be answered.
 In Parquet the pictures may lie in the column `images` (or one in `image`) itself, as bytes or {bytes, path}.
-Left out on purpose: addresses of pictures, which are for a downloader to fetch; `data:` URIs; video files.
+In JSONL it may stand in the record as a `data:` URI.
+Left out on purpose: addresses of pictures, which are for a downloader to fetch; video files.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -55,7 +56,6 @@ def parse_record(record: dict[str, Any], max_pictures: int) -> Document:
     except ConversationBroken as error:
         raise RecordBroken(str(error)) from error
     _check_count(len(conversation.names), max_pictures)
-    _check_names(conversation.names)
     fields = {name: value for name, value in record.items() if name not in TURNS}
     try:
         format_json(fields)
@@ -78,14 +78,6 @@ def _check_count(shown: int, most: int) -> None:
         raise RecordBroken(f"expected at most {most} pictures, found {shown}")
 
 
-def _check_names(names: Sequence[str]) -> None:
-    """A picture inside the record would go into the ledger as text, once more for each column that holds the record."""
-    if inline := next(filter(is_data_uri, names), ""):
-        raise RecordBroken(
-            f"expected pictures as files, found a data: URI of {len(inline)} characters: write it to one"
-        )
-
-
 def readers(fields: ConversationReadRules) -> dict[str, Reader]:
     """By kind of unit."""
     read = partial(read_conversations, fields=fields)
@@ -102,6 +94,8 @@ def read_conversations(
         if sample.failure is None:
             sample = _named(sample, fields.key_fields) if unit.kind != "tar" else sample
             sample = replace(sample, failure=_missing(sample) or _misstated(sample, fields))
+            if any(is_data_uri(picture.url) for picture in pictures(sample)):  # the ledger would hold it as text
+                sample, loaded = replace(sample, pieces=()), Loaded(sample, [], [])
         yield Loaded(sample, loaded.data, loaded.pixels)
 
 
@@ -122,6 +116,9 @@ def _missing(sample: Sample) -> Failure | None:
     for number, picture in enumerate(pictures(sample)):
         if is_reference(picture) and is_shown(picture):
             place = f"{sample.source}@{sample.part}:{sample.position}"
+            if is_data_uri(picture.url):
+                message = f"expected a data: URI in JSONL alone, found one of {len(picture.url)} characters"
+                return Failure("RecordBroken", message, place)
             if not picture.url:
                 return Failure("PictureMissing", f"expected a file for picture {number}, found none", place)
             message = f"expected a picture {picture.url!r:.200} beside the records or in their tar, found none"

@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
 
@@ -22,6 +23,10 @@ def talk(question: str, answer: str, images: list[str] | None = None, **fields) 
     asked = {"role": "user", "content": "<image>" * len(images or []) + question}
     shown = {"images": images} if images else {}
     return {"messages": [asked, {"role": "assistant", "content": answer}], **shown, **fields}
+
+
+def data_uri(data: bytes) -> str:
+    return f"data:image/jpeg;base64,{b64encode(data).decode()}"
 
 
 def good(number: int, form: str = "glm-4.1v") -> str:
@@ -70,6 +75,7 @@ def rows() -> dict[str, tuple[dict, str]]:
         "absent": (talk("What is in this file?", "Nothing.", ["none.jpg"]), "FileMissing"),
         "outside": (talk("What is in that file?", "A secret.", ["../secret.jpg"]), "FileMissing"),
         "broken": (talk("What does this broken file show?", "Noise.", ["broken.jpg"]), "PictureUndecodable"),
+        "inline": (talk("Which colours has this small picture?", "Red and blue.", [data_uri(jpeg(7, 64))]), ""),
         "drawn": (
             talk("Draw a red square, please.", "Here it is: <image>") | {"images": ["a.jpg"]},
             "response_picture",
@@ -115,7 +121,7 @@ FATES = {
     # A record that is no conversation is known by its file and line.
     **{f"files-{n}" if key in ("roles", "count") else key: why for n, (key, (_, why)) in enumerate(rows().items())},
     "video": "",
-    "files-30": "JsonBroken",
+    "files-31": "JsonBroken",
     "packed-0": "",
     "web": "",
     "alone": "RecordBroken",

@@ -2,6 +2,7 @@
 
 import json
 import time
+from base64 import b64encode
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,9 +14,9 @@ from configs.schema.sft import ConversationReadRules, reading_rules
 from tests.pipelines.small_run import jpeg
 from transforms.conversations import pieces_conversation
 from transforms.interleaved_documents import RecordBroken
-from transforms.materialise import SpanReader
+from transforms.materialise import SpanReader, materialise
 from transforms.reading import list_units, read_input
-from transforms.records import Picture, Text
+from transforms.records import Picture, Text, encode_sample
 from transforms.responses_measures import measure_conversation
 from transforms.responses_reading import KINDS, fields_of, parse_record, readers
 
@@ -172,13 +173,45 @@ def test_pictures_named_by_objects(tmp_path):
     assert [row.sample.failure for row in (one, two)] == [None, None]
 
 
-def test_a_picture_inside_the_record_is_refused_and_not_kept_as_text(tmp_path):
-    inline = "data:image/png;base64," + "A" * 5000
-    parts = [{"type": "image_url", "image_url": {"url": inline}}]
-    [row] = read(tmp_path, {"messages": [{"role": "user", "content": parts}]})
-    said = "expected pictures as files, found a data: URI of 5022 characters: write it to one"
-    assert (row.sample.failure.error, row.sample.failure.message) == ("RecordBroken", said)
-    assert row.sample.pieces == ()
+def inline(data):
+    return f"data:image/jpeg;base64,{b64encode(data).decode()}"
+
+
+def test_pictures_inside_the_record_are_found_in_its_line_again(tmp_path):
+    (tmp_path / "p.jpg").write_bytes(jpeg(3, 64))
+    parts = [{"type": "image_url", "image_url": {"url": url}} for url in (inline(jpeg(1, 64)), "p.jpg")]
+    record = {"messages": [{"role": "user", "content": [*parts, {"type": "text", "text": 'a "data:" é'}]}]}
+    _, row = read(tmp_path, talk(), record)
+    assert row.sample.failure is None
+    shown = [piece for piece in row.sample.pieces if isinstance(piece, Picture)]
+    assert [piece.url for piece in shown] == ["", "p.jpg"]
+    with SpanReader(str(tmp_path)) as spans:
+        assert [materialise(piece.source, spans) for piece in shown] == [jpeg(1, 64), jpeg(3, 64)]
+    assert [bytes(data) for data in row.data if data] == [jpeg(1, 64), jpeg(3, 64)]
+    assert len(encode_sample(row.sample)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("data:image/png;base64,A", "expected base64, found 1 digits"),
+        ("data:nothing", "expected a data: URI, found 'data:nothing'"),
+        ("data:image/é;base64,QUJD", "expected a data: URI that JSON writes as it is, found one with escapes in it"),
+    ],
+)
+def test_a_picture_inside_the_record_that_is_none_breaks_it(tmp_path, uri, message):
+    [row] = read(tmp_path, {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": uri}]}]})
+    assert (row.sample.failure.error, row.sample.failure.message) == ("RecordBroken", message)
+
+
+def test_a_picture_inside_a_record_of_parquet_is_refused_and_not_kept_as_text(tmp_path):
+    asked = {"role": "user", "content": "<image>q"}
+    rows = [{"messages": [asked, {"role": "assistant", "content": "a"}], "images": [inline(jpeg(1, 64))]}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    [unit] = list_units([str(tmp_path / "a.parquet")], RULES, kinds=KINDS)
+    [row] = read_input(unit, RULES, str(tmp_path / "staging"), readers(FIELDS))
+    assert row.sample.failure.message.startswith("expected a data: URI in JSONL alone, found one of")
+    assert (row.sample.pieces, row.data, row.pixels) == ((), [], [])
 
 
 def test_parquet_with_the_pictures_in_it(tmp_path):
