@@ -1,9 +1,10 @@
 """Boxed answers and references: the same in another spelling, and never the same where they differ."""
 
 import time
+from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.responses_answers import normalise_answer, same_answer
@@ -91,6 +92,30 @@ def test_another_answer(found, reference):
 def test_any_texts_are_judged(found, reference):
     assert same_answer(found, reference) in (True, False)
     assert normalise_answer(normalise_answer(found)) == normalise_answer(found)
+
+
+@st.composite
+def numbers(draw) -> tuple[Fraction, str]:
+    """A number and one of its spellings."""
+    value = Fraction(draw(st.integers(-3000, 3000)), draw(st.sampled_from([1, 1, 2, 3, 4])))
+    sign, size, whole = "-" if value < 0 else "", abs(value), value.denominator == 1
+    over, under, rest = size.numerator, size.denominator, size % 1
+    spelt = [f"{sign}{over}/{under}", f"${sign}\\frac{{{over}}}{{{under}}}$", f"\\boxed{{{sign}{over}/{under}}}"]
+    spelt += [f"{value}.0", f"{value.numerator:,}", f"{value.numerator:,}".replace(",", "{,}"), f"−{over}"][
+        : 3 + (value < 0)
+    ] * whole
+    spelt += [f"{sign}{over // under} {rest}", f"{sign}{over // under}\\frac{{{rest.numerator}}}{{{under}}}"] * (
+        not whole and size > 1
+    )
+    return value, draw(st.sampled_from(spelt))
+
+
+@given(numbers(), numbers(), st.sampled_from([0, 1, 10]))
+@settings(max_examples=500)
+def test_numbers_are_equal_exactly_where_their_values_are(one, other, factor):
+    assert same_answer(one[1], other[1]) is (one[0] == other[0])
+    if one[0].denominator == 1:
+        assert same_answer(one[1], str(one[0] * factor)) is (one[0] == one[0] * factor)
 
 
 def test_long_digits_and_nested_wrapping_cost_nothing():
