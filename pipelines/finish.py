@@ -6,15 +6,17 @@ import json
 from collections.abc import Callable
 from itertools import starmap
 from pathlib import Path
+from typing import cast
 
 from pipelines.concept_summary import summarise
 from pipelines.concept_table import TABLE, publish_concepts, read_concepts
 from pipelines.data_card import croissant, data_card
 from pipelines.errors import NotFinished
 from pipelines.lock import OutputLock
+from transforms.data_uris import FUNCTION, INLINE
 from transforms.ledger import ledger_name
-from transforms.materialise import SpanReader
-from transforms.records import Container, Span
+from transforms.materialise import SpanReader, materialise
+from transforms.records import Container, Recipe, Span
 from transforms.rows import staging_folder
 from transforms.shards import Manifest, format_manifest, parse_manifest, shard_files, wids_index
 from transforms.storage import TEMPORARY, join, local_path, scheme_of, storage_for
@@ -94,10 +96,14 @@ def write_report(output: str, manifest: Manifest) -> None:
             output,
             manifest,
             kind_named(manifest.pipeline).report,
-            fetch=lambda *span: spans.read(_span(*span)),
-            expect=lambda asked: spans.expect(starmap(_span, asked)),
+            fetch=lambda *place: materialise(picture_source(*place), spans),
+            expect=lambda asked: spans.expect(starmap(picture_source, asked)),
         )
 
 
-def _span(uri: str, container: Container, start: int, end: int, member: str) -> Span:
-    return Span(uri, start, end, container, member)
+def picture_source(uri: str, container: str, start: int, end: int, member: str) -> Span | Recipe:
+    """What a thumbnail calls a picture: one inside its page or record has the container behind `data:`."""
+    inner = cast(Container, container.removeprefix(INLINE))
+    if inner == container:
+        return Span(uri, start, end, inner, member)
+    return Recipe(FUNCTION, {"digest": member}, (Span(uri, start, end, inner),))

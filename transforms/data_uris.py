@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 from transforms.fingerprints import digest
 from transforms.records import Recipe, Span
 
-FUNCTION = "page_data_uri"
+FUNCTION, INLINE = "page_data_uri", "data:"
 _SPACE = re.compile(r"[\t\n\f\r ]+")
 _BASE64 = re.compile(r";[ ]*base64[ ]*$", re.IGNORECASE)
 _URI = re.compile(rb"data:[^\"'<>]*", re.IGNORECASE)

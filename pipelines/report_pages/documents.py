@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from pipelines.report_pages.markup import count, esc, foreign, number, section
 from pipelines.report_pages.thumbnails import Thumbnails
 from pipelines.report_queries import Row
+from transforms.data_uris import FUNCTION, INLINE
 from transforms.knowledge import WEIGHT
 from transforms.picture_classes import CLASS, KNOWLEDGE
-from transforms.records import Picture, Sample, Span, Text, is_shown
+from transforms.records import Picture, Recipe, Sample, Span, Text, is_shown
 
 PIECES = 60
 """Pieces of a document that a card shows."""
@@ -99,9 +101,29 @@ def _reason(picture: Picture) -> str:
     return f"<code>{esc(picture.drop.rule)}</code>{told} {foreign(picture.drop.detail, 80)}"
 
 
+class _Place(NamedTuple):
+    """Where a thumbnail finds a picture: as a Span, of which one inside a page or record has another container."""
+
+    uri: str
+    container: str
+    start: int
+    end: int
+    member: str
+
+
+def _place(source: Span | Recipe) -> _Place | None:
+    if isinstance(source, Span):
+        return _Place(source.uri, source.container, source.start, source.end, source.member)
+    if source.function != FUNCTION:
+        return None
+    around = source.inputs[0]
+    container, member = f"{INLINE}{around.container}", str(source.arguments["digest"])
+    return _Place(around.uri, container, around.start, around.end, member)
+
+
 def picture_row(picture: Picture, sample: Sample) -> Row:
     """The picture as thumbnails know one."""
-    source = picture.source if isinstance(picture.source, Span) else None
+    source = _place(picture.source)
     return Row(
         key=sample.key,
         fate=sample.fate,

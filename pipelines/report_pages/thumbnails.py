@@ -128,7 +128,7 @@ def _orientation(data: bytes) -> int:
 def _left_out(row: Row) -> str:
     """Why a picture is not even asked for; empty where it is."""
     if not row.uri:
-        return "no picture"
+        return "in no file of its own" if row.width else "no picture"
     too_large = (row.width or 0) * (row.height or 0) > MAX_PIXELS
     return f"{row.width} × {row.height} pixels: too large to draw" if too_large else ""
 

@@ -1,10 +1,17 @@
 """A document's card in the report: what it says of the page, and why a picture went."""
 
 import re
+from base64 import b64encode
 
 import pytest
+from PIL import Image
 
-from pipelines.report_pages.documents import PIECES, document_card, documents
+from pipelines.finish import picture_source
+from pipelines.report_pages.documents import PIECES, document_card, documents, picture_row
+from pipelines.report_pages.thumbnails import Thumbnails
+from tests.world.files import as_png
+from transforms.data_uris import data_uri_recipe
+from transforms.materialise import SpanReader, materialise
 from transforms.records import Drop, Failure, Picture, Sample, Span, Text
 
 SPAN = Span("a.warc", 0, 9, "warc")
@@ -56,3 +63,14 @@ def test_a_picture_that_went_says_why_and_no_number_that_is_none(picture, reason
 def test_a_long_document_says_how_much_is_left():
     assert "5 further pieces" in card(*[Text("t", "paragraph")] * (PIECES + 5))
     assert documents([], Drawn()) == ""
+
+
+def test_a_picture_inside_its_record_is_fetched_from_there(tmp_path):
+    inline = "data:image/png;base64," + b64encode(as_png(Image.new("RGB", (8, 8), "red"))).decode()
+    (tmp_path / "a.jsonl").write_text(f'{{}}\n{{"url":"{inline}"}}\n')
+    line = Span(str(tmp_path / "a.jsonl"), 3, 3 + len(inline) + 10, "file")
+    shown = picture_row(Picture(data_uri_recipe(inline, line), width=8, height=8), Sample("k", "a", 0, 0))
+    with SpanReader(str(tmp_path)) as spans:
+        drawn = Thumbnails(lambda *place: materialise(picture_source(*place), spans))
+        assert "<img" in drawn.image(shown)
+        assert "in no file of its own" in drawn.image(shown._replace(uri=None))
