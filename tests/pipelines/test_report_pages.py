@@ -115,7 +115,8 @@ def test_numbers_for_people(found: str, expected: str) -> None:
 
 
 def test_a_row_without_a_picture_says_so() -> None:
-    assert Thumbnails(lambda *span: b"").image(row(uri=None)) == '<span class="no-picture">no picture</span>'
+    drawn = Thumbnails(lambda *span: b"")
+    assert drawn.image(row(uri=None, width=None)) == '<span class="no-picture">no picture</span>'
 
 
 def test_a_header_that_lies_about_its_size_is_not_decoded() -> None:
