@@ -66,7 +66,8 @@ def run_steps(job: Job, loader: PackLoader) -> None:
     Raises TrainError, DataError; Interrupted after SIGTERM, when a checkpoint is written.
     """
     done, tokens = resume(job, loader)
-    with Reporter(job.cfg, job.output, job.say, first=job.ranks.rank == 0) as reporter, stop_signal() as stop:
+    first = job.ranks.rank == 0
+    with Reporter(job.cfg, job.output, job.say, first=first, done=done) as reporter, stop_signal() as stop:
         if done < job.cfg.steps:
             with Feed(loader, job.tokenizer, job.packs_a_step) as feed:
                 Steps(job, feed, reporter, stop, tokens).run(done)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 
 from configs.schema.strict import ConfigError
 from configs.schema.train import ReportRules, TrainConfig
+from train.errors import TrainError
 from train.metrics import Line
 
 NAMED = 3
@@ -44,10 +46,12 @@ class JsonLines:
 
 
 class TensorBoard:
-    def __init__(self, folder: Path) -> None:
+    """`done`: steps that the run goes on behind; what an earlier end of it wrote of later ones is hidden."""
+
+    def __init__(self, folder: Path, done: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer: Any = SummaryWriter(str(folder))
+        self._writer: Any = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
 
     def write(self, step: int, values: dict[str, float]) -> None:
         for name, value in values.items():
@@ -58,16 +62,34 @@ class TensorBoard:
 
 
 class WeightsAndBiases:
+    """One run a folder, however often it goes on. Raises TrainError where it cannot begin."""
+
     def __init__(self, project: str, cfg: TrainConfig, folder: Path) -> None:
         import wandb
 
-        self._run = wandb.init(project=project, config=cfg.model_dump(mode="json"), dir=str(folder), resume="allow")
+        values, name = cfg.model_dump(mode="json"), kept_name(folder / "wandb-run")
+        try:
+            self._run: Any = wandb.init(project=project, config=values, dir=str(folder), id=name, resume="allow")
+        except Exception as error:  # of the package, of the network, or that nobody is logged in
+            raise TrainError(
+                f"report.wandb_project: expected a run of Weights & Biases, found {type(error).__name__}: {error}; "
+                "with WANDB_MODE=offline it is written here and can be sent later"
+            ) from error
+        # Its own count of steps cannot go back, as a run does that goes on from a checkpoint.
+        self._run.define_metric("*", step_metric="step")
 
     def write(self, step: int, values: dict[str, float]) -> None:
-        self._run.log(values, step=step)
+        self._run.log({"step": step, **values})
 
     def close(self) -> None:
         self._run.finish()
+
+
+def kept_name(path: Path) -> str:
+    """A name of chance, written to `path` where it has none yet."""
+    if not path.exists():
+        path.write_text(secrets.token_hex(8), encoding="utf-8")
+    return path.read_text(encoding="utf-8")
 
 
 def check_writers(rules: ReportRules) -> None:
@@ -83,7 +105,9 @@ def check_writers(rules: ReportRules) -> None:
 class Reporter:
     """Context manager; of the first rank. The others have one that writes nothing."""
 
-    def __init__(self, cfg: TrainConfig, output: Path, say: Callable[[str], None], *, first: bool) -> None:
+    def __init__(
+        self, cfg: TrainConfig, output: Path, say: Callable[[str], None], *, first: bool, done: int = 0
+    ) -> None:
         self._say, self._steps = (say if first else _nothing), cfg.steps
         self._writers: list[Writer] = []
         self._skipped: dict[str, float] = {}
@@ -91,7 +115,7 @@ class Reporter:
             return
         self._writers.append(JsonLines(output / "metrics.jsonl"))
         if cfg.report.tensorboard:
-            self._writers.append(TensorBoard(output / "tensorboard"))
+            self._writers.append(TensorBoard(output / "tensorboard", done))
         if cfg.report.wandb_project:
             self._writers.append(WeightsAndBiases(cfg.report.wandb_project, cfg, output))
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ pytest.importorskip("torch")
 from configs.schema.strict import ConfigError
 from configs.schema.train import ReportRules
 from tests.train.toy_captions import toy_config
+from train.errors import TrainError
 from train.metrics import Line
 from train.reporting import Reporter, check_writers, format_line, format_skipped
 
@@ -31,6 +33,42 @@ def test_a_line_for_machines_from_the_first_rank_alone(tmp_path):
     written = json.loads((tmp_path / "True" / "metrics.jsonl").read_text())
     assert (written["step"], written["loss"], written["loss/b"], written["mfu"]) == (20, 2.5, 3.0, 0.412)
     assert len(said) == 1 and not (tmp_path / "False").exists()
+
+
+def written_twice(tmp_path, **rules) -> None:
+    """Steps 1 to 3, then again from the checkpoint of step 1 on."""
+    cfg = toy_config(tmp_path, report=rules)
+    for done, loss in ((0, 5.0), (1, 2.5)):
+        with Reporter(cfg, tmp_path / "run", print, first=True, done=done) as reporter:
+            for step in range(done + 1, 4):
+                reporter.line(replace(LINE, step=step, loss=loss))
+
+
+def test_tensorboard_shows_each_step_once(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    written_twice(tmp_path, tensorboard=True)
+    found = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    assert [(one.step, one.value) for one in found.Scalars("loss")] == [(1, 5.0), (2, 2.5), (3, 2.5)]
+    assert {"loss/a", "loss/b", "mfu", "tokens_per_second"} <= set(found.Tags()["scalars"])
+
+
+def test_weights_and_biases_have_one_run_of_a_folder(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    written_twice(tmp_path, wandb_project="toy")
+    runs = list((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
+    assert {path.stem for path in runs} == {f"run-{(tmp_path / 'run' / 'wandb-run').read_text()}"}
+    assert all(b"gradient_norm" in path.read_bytes() for path in runs)
+
+    def refuse(**named):
+        raise wandb.errors.UsageError("api_key not configured")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    with pytest.raises(TrainError, match="found UsageError: api_key not configured; with WANDB_MODE=offline"):
+        written_twice(tmp_path, wandb_project="toy")
 
 
 def test_what_was_skipped_is_added_up_over_ranks_and_told_once_where_nothing_is_new(tmp_path):
