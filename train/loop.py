@@ -81,9 +81,11 @@ def run_steps(job: Job, loader: PackLoader) -> None:
 def resume(job: Job, loader: PackLoader) -> tuple[int, float]:
     """Steps that are done and tokens that were seen."""
     job.watch.note("resuming")
-    place = job.checkpoints.latest() if job.cfg.save.resume else None
+    place = job.checkpoints.latest()
     if place is None:
         return 0, 0.0
+    if not job.cfg.save.resume:  # the new ones would be the oldest by their number, and go first
+        raise TrainError(f"save.resume=false: expected no checkpoints of an earlier run, found {place}: another output")
     state = job.checkpoints.load(place)
     loader.load_state_dict(state["loader"])
     if job.ranks.rank == 0:

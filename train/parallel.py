@@ -88,16 +88,27 @@ def join_ranks(rules: ParallelRules) -> Iterator[Ranks]:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     joined = dist.is_initialized()
     if not joined:
-        if "RANK" in os.environ:
-            dist.init_process_group(backend, timeout=limit)
-        else:
-            store = dist.HashStore()  # type: ignore[attr-defined]
-            dist.init_process_group(backend, timeout=limit, store=store, rank=0, world_size=1)
+        _join(backend, limit)
     try:
         yield arrange(rules, device)
     finally:
         if not joined:
             dist.destroy_process_group()
+
+
+def _join(backend: str, limit: timedelta) -> None:
+    if "RANK" not in os.environ:
+        store = dist.HashStore()  # type: ignore[attr-defined]
+        dist.init_process_group(backend, timeout=limit, store=store, rank=0, world_size=1)
+        return
+    try:
+        dist.init_process_group(backend, timeout=limit)
+    except dist.DistError as error:
+        rank, world, host = (os.environ.get(name) for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR"))
+        raise TrainError(
+            f"rank {rank}: expected {world} ranks to meet at {host} within {limit.total_seconds():.0f} s, found "
+            f"{str(error).splitlines()[0]}"
+        ) from error
 
 
 def _device() -> torch.device:

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from train.errors import TrainError
@@ -81,7 +82,10 @@ class Watch:
         until = time.monotonic() + self._limits.lost + 3 * self._limits.every
         while self._told is None and time.monotonic() < until and self._thread.is_alive():
             time.sleep(self._limits.every / 4)
-        return self._told or f"rank {self._rank} failed in {self._phase}: {type(error).__name__}: {error}"
+        if self._told is None:  # nobody else's fault, so it is ours: a collective that waited too long
+            with suppress(RuntimeError):  # of a store whose host is gone, and nobody left to tell
+                self._accuse(error)
+        return self._told
 
     def _accuse(self, error: BaseException) -> None:
         """Tells all that this rank failed, unless another one's failure is known already, which would be the cause."""
@@ -176,7 +180,12 @@ class Judge:
 
 
 def is_connection(error: BaseException) -> bool:
-    """Whether an error is only what another rank's end looks like from here."""
+    """Whether an error is only what another rank's end looks like from here; torch has RuntimeErrors for it.
+
+    A store's "connection reset" is this rank's own fault.
+    """
+    if isinstance(error, OSError | ValueError):
+        return False
     told = f"{type(error).__name__} {error}".lower()
     return any(word in told for word in ("connection", "distbackend", "distnetwork", "gloo", "nccl", "timed out"))
 

@@ -79,7 +79,7 @@ class SaveRules(Strict):
     """Steps between checkpoints; the last step has one too."""
     keep: int = Field(3, ge=1)
     resume: bool = True
-    """Whether a run goes on from the newest checkpoint in its output."""
+    """Whether a run goes on from the newest checkpoint in its output; else one that is there is refused."""
 
 
 class ReportRules(Strict):

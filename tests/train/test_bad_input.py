@@ -120,6 +120,8 @@ def test_a_run_that_goes_on_hands_out_what_it_has_become(train, tmp_path):
         code, said = train(*ONE_STEP, f"steps={steps}")
         assert code == DONE and f"done: {steps} steps" in said
         assert json.loads((tmp_path / "run/hub/beamsift.json").read_text()) == {"steps": steps}
+    code, said = train(*ONE_STEP, "save.resume=false")
+    assert code == USAGE and "save.resume=false: expected no checkpoints of an earlier run, found " in said
     before = (tmp_path / "run/hub/model.safetensors").stat().st_mtime_ns
     assert "done: 2 steps" in train(*ONE_STEP)[1]
     assert (tmp_path / "run/hub/model.safetensors").stat().st_mtime_ns == before

@@ -1,5 +1,7 @@
 """A step's gradient is the same however it is cut: packs, micro-batches, ranks, heads, tokens."""
 
+import socket
+
 import pytest
 
 pytest.importorskip("torch")
@@ -136,6 +138,19 @@ def test_ranks_that_do_not_come_out_even_are_refused(rules, message):
 def test_heads_that_cannot_be_dealt_evenly_are_refused():
     with pytest.raises(TrainError, match="that tp 4 divides, found 2 heads of keys and values"):
         check_shareable(library_config("tiny").text_config, 4)
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_rank_whose_others_do_not_come_says_so(rank, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for name, value in {"RANK": rank, "WORLD_SIZE": "3", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("train.parallel.GRACE", 0.5)
+    told = f"rank {rank}: expected 3 ranks to meet at 127.0.0.1 within 1 s, found (.* timed out|Timed out)"
+    with pytest.raises(TrainError, match=told), join_ranks(ParallelRules(timeout_seconds=0.5)):
+        pass
 
 
 def test_one_process_is_a_job_of_its_own(monkeypatch):

@@ -12,6 +12,7 @@ pytest.importorskip("torch")
 
 from tests.train.ranks import PRELOAD
 from train.watch import LOST, Judge, Limits, Sign, Watch, is_connection
+from transforms.storage import StoreUnavailable
 
 LIMITS = Limits(lost=10, stalled=100)
 
@@ -50,6 +51,7 @@ def test_a_rank_that_is_done_is_neither():
 def test_what_another_ranks_end_looks_like_is_no_cause():
     assert is_connection(RuntimeError("[gloo/pair.cc:525] Connection closed by peer"))
     assert not is_connection(ValueError("expected a manifest, found none"))
+    assert not is_connection(StoreUnavailable("s3://sets: connection reset"))
 
 
 def work(rank: int, folder: Path, port: int, how: str) -> None:
@@ -65,6 +67,10 @@ def work(rank: int, folder: Path, port: int, how: str) -> None:
         time.sleep(0.5)
         if rank == 2 and how == "fails":
             raise ValueError("expected a sound shard")
+        if rank == 2 and how == "loses its store":
+            raise StoreUnavailable("s3://sets: connection reset")
+        if rank == 2 and how == "waits too long":
+            raise RuntimeError("[gloo] Timed out waiting 1000ms for recv")
         if rank == 2 and how == "dies":
             os._exit(9)
         if rank != 2:
@@ -77,6 +83,8 @@ def work(rank: int, folder: Path, port: int, how: str) -> None:
     [
         ("dies", "died or lost its network in step 1: data"),
         ("fails", "rank 2 failed in step 1: data: ValueError: expected a sound shard"),
+        ("loses its store", "rank 2 failed in step 1: data: StoreUnavailable: s3://sets: connection reset"),
+        ("waits too long", "rank 2 failed in step 1: data: RuntimeError: [gloo] Timed out waiting"),
         ("hangs", "no rank has moved for 2 s: rank 2 ("),
     ],
 )
