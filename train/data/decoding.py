@@ -9,9 +9,12 @@ Left out on purpose: what is read (train/data/reader.py) and what happens to cor
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
+import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -50,6 +53,7 @@ class Decoder:
         self._work = _Work(reader, transform)
         self._workers = workers
         self._pool: Executor | None = None
+        self._processes: MutableMapping[int, Any] = {}
 
     def outcomes(self, chunks: Iterable[Sequence[Address]]) -> Iterator[Outcome]:
         if not self._workers.count:
@@ -61,9 +65,12 @@ class Decoder:
             for chunk in chunks:
                 waiting.append(self._submit(chunk))
                 if len(waiting) >= self._workers.tasks:
-                    yield from _taken(waiting)
+                    yield from waiting.popleft().result()
             while waiting:
-                yield from _taken(waiting)
+                yield from waiting.popleft().result()
+        except BrokenProcessPool as error:
+            self._kill()
+            raise DataError("expected decoding workers to live, found that one was killed (out of memory?)") from error
         finally:
             for future in waiting:
                 future.cancel()
@@ -75,10 +82,18 @@ class Decoder:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
             self._pool = ProcessPoolExecutor(self._workers.count, context, _begin, (pickle.dumps(self._work),))
+            self._processes = self._pool._processes
         return self._pool.submit(_work_on, chunk)
+
+    def _kill(self) -> None:
+        """What is left of a pool that lost a worker: it would terminate them, which they ignore, and wait."""
+        for worker in self._processes.values():
+            worker.kill()
 
     def close(self) -> None:
         if self._pool is not None:
+            if getattr(self._pool, "_broken", False):
+                self._kill()
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
 
@@ -105,19 +120,24 @@ class _Work:
             return corrupt_of(sample, address.draw, error)
 
 
-def _taken(waiting: deque[Future[Any]]) -> list[Outcome]:
-    try:
-        return list(waiting.popleft().result())
-    except BrokenProcessPool as error:
-        raise DataError("expected decoding workers to live, found that one was killed (out of memory?)") from error
-
-
 _process_work: _Work | None = None
 
 
 def _begin(work: bytes) -> None:
     global _process_work
+    # A Ctrl-C and a scheduler's SIGTERM go to all processes of a job; the training, which saves first, needs its data.
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sent, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _process_work = pickle.loads(work)
+
+
+def _end_with_parent() -> None:
+    """A rank that is killed ends no pool, and its workers would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _work_on(chunk: Sequence[Address]) -> list[Outcome]:

@@ -1,6 +1,11 @@
 """Samples that cannot be used: skipped, counted, named, up to a limit; what is no sample's fault stops."""
 
 import io
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import msgspec
 import numpy as np
@@ -9,6 +14,7 @@ from PIL import Image
 
 from tests.train.data.jobs import ONCE, WORKERS, all_keys, loader_of, take
 from tests.train.data.toy_set import write_set
+from tests.waiting import wait_until
 from train.chat.errors import NothingToTrain
 from train.data.corrupt import CorruptPolicy
 from train.data.decoding import Workers
@@ -101,13 +107,62 @@ def killed(sample):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_killed_worker_process_ends_the_iteration(mixed):
-    rules = LoaderRules(Workers(1, "process", 4), rounds=1)
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_killed_worker_process_ends_the_iteration(mixed, count):
+    rules = LoaderRules(Workers(count, "process", 4), rounds=1)
     with (
         Loader(mixed, killed, rules=rules) as loader,
         pytest.raises(DataError, match="expected decoding workers to live"),
     ):
         take(loader)
+
+
+def killed_later(sample):
+    if sample.key != "a1":
+        time.sleep(0.2)
+        killed(sample)
+
+
+def test_a_loader_whose_workers_died_can_be_closed(mixed):
+    with Loader(mixed, killed_later, rules=LoaderRules(Workers(2, "process", 1, ahead=2))) as loader:
+        loader._decoder._submit([]).result()
+        loader._decoder._submit(next(loader._chunks()))
+        wait_until(lambda: bool(loader._decoder._pool._broken), "a broken pool")
+
+
+def own_process(sample):
+    return os.getpid()
+
+
+def test_signals_to_a_whole_job_end_no_worker(mixed):
+    """As a scheduler or a terminal sends them, which are not the workers' parent."""
+    with Loader(mixed, own_process, rules=LoaderRules(Workers(1, "process", 1, ahead=2))) as loader:
+        given = iter(loader)
+        worker = next(given).item
+        for name in ("-TERM", "-INT"):
+            subprocess.run(["kill", name, str(worker)], check=True)
+        assert {next(given).item for _ in range(40)} == {worker}
+
+
+ABANDONED = """
+import os, signal, sys
+from train.data.decoding import Workers
+from train.data.loader import Loader, LoaderRules, SourceSpec, open_mixture
+if __name__ == "__main__":
+    given = iter(Loader(open_mixture([SourceSpec("a", sys.argv[1])], 1), rules=LoaderRules(Workers(2, "process", 1))))
+    print(next(given).item.key, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_end_with_a_rank_that_is_killed(tmp_path):
+    """They hold the pipe that is read here: its end comes when the last of them is gone."""
+    place = write_set(tmp_path / "set", 20)
+    (tmp_path / "rank.py").write_text(ABANDONED)
+    command = [sys.executable, str(tmp_path / "rank.py"), str(place)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == -signal.SIGKILL and done.stdout.startswith("k")
 
 
 def test_a_shard_that_goes_away_stops(tmp_path):
