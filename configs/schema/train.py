@@ -47,7 +47,7 @@ class DataRules(Strict):
     workers: int = Field(4, ge=0)
     """Of each rank; 0 does the work beside the training's own thread."""
     worker_kind: Literal["thread", "process"] = "thread"
-    """Processes copy each picture's patches twice, and gave a seventh of the samples where pictures are most of them."""
+    """Processes copy a picture's patches twice: a seventh of the samples, where pictures are most of them."""
     window: int = Field(256, ge=1)
     """Documents that wait for a pack."""
     corrupt: Literal["skip", "stop"] = "skip"
