@@ -1,5 +1,6 @@
 """Lines of a run: to the console, to metrics.jsonl, and an early word on packages that are not there."""
 
+import gzip
 import importlib.util
 import json
 from dataclasses import replace
@@ -13,7 +14,7 @@ from configs.schema.train import ReportRules
 from tests.train.toy_captions import toy_config
 from train.errors import TrainError
 from train.metrics import Line
-from train.reporting import Reporter, check_writers, format_line, format_skipped
+from train.reporting import Reporter, check_writers, format_line, format_skipped, profiled
 
 LINE = Line(20, 2.5, {"a": 2.0, "b": 3.0}, 1e-4, 0.5, 9e6, 12345.6, 0.412, 0.991, 0.01, 6e1, 1.5)
 
@@ -33,6 +34,17 @@ def test_a_line_for_machines_from_the_first_rank_alone(tmp_path):
     written = json.loads((tmp_path / "True" / "metrics.jsonl").read_text())
     assert (written["step"], written["loss"], written["loss/b"], written["mfu"]) == (20, 2.5, 3.0, 0.412)
     assert len(said) == 1 and not (tmp_path / "False").exists()
+
+
+def test_the_profilers_window_leaves_a_trace_of_its_steps_alone(tmp_path):
+    import torch
+
+    for step in (1, 2, 3):
+        with profiled(ReportRules(profile_from=2, profile_steps=1), step, tmp_path, rank=1):
+            torch.ones(3, 3) @ torch.ones(3, 3)
+    [trace] = (tmp_path / "profile").iterdir()
+    assert trace.name == "step-00000002-rank-1.json.gz"
+    assert "aten::mm" in {event.get("name") for event in json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]}
 
 
 def written_twice(tmp_path, **rules) -> None:
