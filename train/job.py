@@ -6,7 +6,7 @@ Left out on purpose: data (train/feed.py) and the steps (train/loop.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from train.checkpoint import Checkpoints, Trained
 from train.errors import TrainError
 from train.flops import Costs, costs_of
 from train.model import build_model, checkpoint_layers, compile_layers, freeze, load_model
+from train.output_lock import hold
 from train.packed_forward import PackedModel
 from train.parallel import Ranks, join_ranks, shard_model
 from train.presets import PRESETS, TokenIds
@@ -62,7 +63,8 @@ def open_job(cfg: TrainConfig, output: Path, tokenizer: ChatTokenizer, say: Call
         check_batch(cfg, ranks)
         store = PrefixStore("beamsift", _get_default_store())
         limits = Limits(rules.lost_seconds, rules.timeout_seconds)
-        with Watch(store, ranks.rank, ranks.world, limits, say) as watch:
+        held = hold(output) if ranks.rank == 0 else nullcontext()
+        with Watch(store, ranks.rank, ranks.world, limits, say) as watch, held:
             watch.note("making the model")
             model = make_model(cfg, tokenizer, ranks)
             costs = costs_of(model.glm)

@@ -1,6 +1,7 @@
 """`python -m train` on what is wrong: one clear line and exit code 2, or samples that are skipped, counted, named."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.train.data.toy_set import edit_manifest, write_indexed
 from tests.train.tokenizer import save_toy_tokenizer
 from tests.train.toy_captions import caption, drawn, toy_config
 from train.__main__ import DONE, USAGE, main
+from train.output_lock import hold
 
 ONE_STEP = ("steps=1", "batch=1", "save.every=9")
 
@@ -113,6 +115,13 @@ def test_a_checkpoint_of_another_model_and_one_that_is_cut(train, tmp_path):
     state.write_text(state.read_text().replace('"glm.lm_head.weight": [512, 64]', '"glm.lm_head.weight": [600, 64]'))
     code, said = train(*ONE_STEP, "steps=2", "model.freeze=[vision]")
     assert code == USAGE and "is of another model: expected glm.lm_head.weight of shape [512, 64], found it of" in said
+
+
+def test_two_runs_into_one_output(train, tmp_path):
+    with hold(tmp_path / "run"):
+        code, said = train(*ONE_STEP)
+    assert code == USAGE and f"run: expected no other run to write there, found process {os.getpid()} on " in said
+    assert train(*ONE_STEP)[0] == DONE
 
 
 def test_a_run_that_goes_on_hands_out_what_it_has_become(train, tmp_path):
