@@ -3,6 +3,7 @@
 The special tokens stand at the end and in the order of the released tokenizer; ids are others.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -31,6 +32,11 @@ PATTERN = (
 @cache
 def toy_tokenizer(special: tuple[str, ...] = SPECIAL):
     """A `tokenizers.Tokenizer` of some 500 tokens; the same in every process."""
+    return train_tokenizer(CAPTIONS * 2, 512, special)
+
+
+def train_tokenizer(texts: Iterable[str], words: int, special: tuple[str, ...] = SPECIAL):
+    """A `tokenizers.Tokenizer` of `words` tokens and the special ones behind them."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -40,8 +46,8 @@ def toy_tokenizer(special: tuple[str, ...] = SPECIAL):
     )
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=512, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator(CAPTIONS * 2, trainer)
+    trainer = trainers.BpeTrainer(vocab_size=words, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in special])
     return tokenizer
 
