@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 WORKERS ?= $(shell nproc)
 RUNNERS ?= $(shell expr $(WORKERS) + 1)
 
-.PHONY: setup demo demo-web test flink-test check bench format clean
+.PHONY: setup demo demo-web demo-train test flink-test check bench format clean
 
 setup: $(READY)
 
@@ -31,6 +31,13 @@ demo-web: $(READY)      ## draws a toy web, makes documents of its pages with a 
 	$(BIN)/beamsift verify out/demo/pages
 	$(BIN)/python -m tests.world.score_web out/demo/pages out/demo/web/truth.jsonl
 	@echo "report: out/demo/pages/report.html"
+
+demo-train: $(READY)    ## after `make demo`: trains a tiny GLM-4.1V on its set, and asks it for held-out colours and shapes
+	@test -f out/demo/set/manifest.json || { echo "expected out/demo/set, found none: run 'make demo' first" >&2; exit 2; }
+	rm -rf out/demo/model
+	$(BIN)/python -m tests.world.demo_model tests/world/demo_train.yaml
+	OMP_NUM_THREADS=1 $(BIN)/beamsift train pretrain --config tests/world/demo_train.yaml --output out/demo/model
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.world.score_model out/demo/model
 
 test: $(READY)          ## all tests, on all cores (one process more: many wait for others); coverage of the pure floors is held at 95 %
 	$(BIN)/python -m pytest --cov -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
