@@ -41,6 +41,8 @@ class Preset:
 ROPE = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "mrope_section": [8, 12, 12]}
 """Half of each head of 128 turns: 32 frequencies, dealt to time, height and width in runs of 8, 12 and 12."""
 
+# The library's 0.02 suits widths of some 2,500. At a width of 32 a layer with it all but silences its input: told the
+# classes of 671 drawings, such a tower knew 31 % of held-out colours after ten passes, and with 0.15 80 %.
 PRESETS = {
     "tiny": Preset(
         "for tests and the demo",
@@ -52,6 +54,7 @@ PRESETS = {
             "num_key_value_heads": 2,
             "max_position_embeddings": 4096,
             "rope_parameters": {**ROPE, "mrope_section": [1, 1, 2]},
+            "initializer_range": 0.1,
         },
         {
             "depth": 2,
@@ -60,6 +63,7 @@ PRESETS = {
             "image_size": 56,
             "out_hidden_size": 64,
             "intermediate_size": 96,
+            "initializer_range": 0.15,
         },
         vocab_size=512,
         tokens=TokenIds(511, 510, 509, 508, 507, 506, 505),

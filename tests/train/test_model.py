@@ -98,7 +98,7 @@ def test_an_export_opens_in_transformers_with_the_same_logits(exported):
             image_grid_thw=torch.from_numpy(one.grids).long(),
         ).logits[0]
         ours = model(pack_inputs(one, IMAGE), lambda states, head: head(states))
-    assert (theirs - ours).abs().max() <= 1e-6
+    assert (theirs - ours).abs().max() <= 1e-5  # logits reach 5
 
 
 def test_an_export_of_gathered_weights_and_with_what_belongs_beside(tmp_path):

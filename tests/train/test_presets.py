@@ -30,6 +30,14 @@ def test_a_preset_has_as_many_parameters_as_its_name_says(name, total):
     assert counts(name)["total"] == total
 
 
+@pytest.mark.parametrize("name", ["tiny", "1b", "3b", "9b"])
+def test_random_weights_neither_silence_nor_inflate_what_a_layer_is_given(name):
+    """A layer of width n keeps the size of its input at 1 / sqrt(n)."""
+    config = library_config(name)
+    for part in (config.text_config, config.vision_config):
+        assert 0.5 < part.initializer_range * part.hidden_size**0.5 < 1.5
+
+
 def test_the_parameters_of_the_published_shape_by_hand():
     hidden, inner, kv, patches, wide = 4096, 13696, 2 * 128, 1536, 24 * 24
     layer = (hidden + 1) * hidden + 2 * (hidden + 1) * kv + hidden * hidden + 3 * hidden * inner + 4 * hidden
