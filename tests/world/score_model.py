@@ -33,8 +33,8 @@ from tests.world.words import COLOURS
 from train.chat.tokenizer import IMAGE, ChatTokenizer
 from train.data.records import Array, RawSample, TokenSample
 
-BOUNDS = {"loss": 0.75, "colour": 0.55, "shape": 0.24, "colour, shuffled": 0.2, "shape, shuffled": 0.2}
-"""Held-out loss at most, words right at least, and when shuffled at most; measured 0.687, 70, 31, 15, 12 %."""
+BOUNDS = {"loss": 0.72, "colour": 0.6, "shape": 0.33, "colour, shuffled": 0.2, "shape, shuffled": 0.2}
+"""Held-out loss at most, words right at least, and when shuffled at most; measured 0.662, 72, 42, 16, 11 %."""
 KINDS: dict[str, tuple[str, ...]] = {"colour": tuple(COLOURS), "shape": tuple(OUTLINES)}
 TOGETHER = 16
 """Captions in one forward."""
