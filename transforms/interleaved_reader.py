@@ -26,7 +26,7 @@ from transforms.interleaved_schemas import SCHEMAS, Schema
 from transforms.interleaved_tars import read_document_tar
 from transforms.loaded import Loaded
 from transforms.parquet_pages import batch_rows
-from transforms.parquet_reader import BATCH_BYTES, BUFFER_BYTES, Broken, picture_bytes
+from transforms.parquet_reader import BATCH_BYTES, BUFFER_BYTES, UNHELD, Broken, picture_bytes
 from transforms.raw_sample import check_meta_size, clean_key, load_failure, parse_meta
 from transforms.records import Failure, Sample, Span, Unit
 
@@ -138,6 +138,8 @@ def _parquet_record(
                 record[name] = column[index].as_py()
     except UnicodeDecodeError as error:
         return RecordBroken(f"expected UTF-8, found {error.reason}"), []
+    except UNHELD as error:
+        return RecordBroken(f"expected values that Python can hold, found {type(error).__name__}: {error}"), []
     return record, held
 
 

@@ -40,6 +40,8 @@ WINDOW_BYTES = 1 << 30
 BUFFER_BYTES = 1 << 20
 Broken = (pa.ArrowException, OSError, UnicodeDecodeError)
 """What pyarrow raises for damaged files: OSError among them, for a bad page or a bad footer."""
+UNHELD = (ValueError, OverflowError, LookupError, pa.ArrowException)
+"""What it raises for a sound value that Python cannot hold: a day after the year 9999, a time in an unknown zone."""
 
 
 class Columns(NamedTuple):
@@ -167,8 +169,6 @@ def _read_row(batch: pa.RecordBatch, index: int, raw: RawSample, how: tuple[Colu
     columns, rules = how
     row = raw.unit.start + raw.position
     place = f"{raw.unit.uri}@{row}-{row + 1}"
-    if columns.key and (key := _plain(batch.column(columns.key)[index])) is not None:
-        raw.source_key = str(key)
     cell = batch.column(columns.picture)[index]
     data = picture_bytes(cell)
     if data is not None:
@@ -178,7 +178,13 @@ def _read_row(batch: pa.RecordBatch, index: int, raw: RawSample, how: tuple[Colu
     check_picture_found(raw, place)
     if columns.caption:
         add_caption_fields(raw, {columns.caption: _texts(batch.column(columns.caption)[index])}, place, rules)
-    add_meta_fields(raw, {name: _plain(batch.column(name)[index]) for name in columns.meta}, place, rules)
+    try:
+        if columns.key and (key := _plain(batch.column(columns.key)[index])) is not None:
+            raw.source_key = str(key)
+        add_meta_fields(raw, {name: _plain(batch.column(name)[index]) for name in columns.meta}, place, rules)
+    except UNHELD as error:
+        message = f"expected values that Python or a text can hold, found {type(error).__name__}: {error}"
+        raw.failures.append(Failure("ParquetBroken", message, place))
     return raw
 
 
@@ -205,7 +211,10 @@ def _plain(cell: pa.Scalar) -> Any:
     if _is_string(cell.type):
         data = _text(cell)
         return None if data is None else data.decode("utf-8", "backslashreplace")
-    value = cell.as_py()
+    try:
+        value = cell.as_py()
+    except UNHELD:
+        value = cell.cast(pa.string()).as_py()
     return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 

@@ -3,6 +3,8 @@
 import json
 from contextlib import suppress
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -108,6 +110,15 @@ def rows_of(path, schema, **rules):
 
 def classes(path, schema, **rules):
     return [row.sample.failure.error if row.sample.failure else "" for row in rows_of(path, schema, **rules)]
+
+
+def test_a_value_that_python_has_none_of_costs_its_row(tmp_path):
+    days = pa.array([2**31 - 1, 1], pa.date32())
+    pq.write_table(
+        pa.table({"texts": [["a", None]] * 2, "images": [[None, "x"]] * 2, "day": days}), tmp_path / "a.parquet"
+    )
+    assert classes(tmp_path / "a.parquet", "obelics")[0] == "RecordBroken"
+    assert len(classes(tmp_path / "a.parquet", "obelics")) == 2
 
 
 def test_damaged_files_are_rows(tmp_path):

@@ -147,6 +147,22 @@ def test_other_columns_become_sorted_json(tmp_path: Path) -> None:
     assert json.loads(row.sample.meta) == {**expected, "none": None, "sum": "1.50", "z": 1}
 
 
+def test_values_that_python_has_none_of_cost_no_file(tmp_path: Path) -> None:
+    days = pa.array([2**31 - 1, 1], pa.date32())
+    first, second = rows_of(
+        tmp_path, {"image": [b"1", b"2"], "day": days, "key": pa.array([2**62, 1], pa.duration("s"))}
+    )
+    assert (first.sample.source_key, json.loads(first.sample.meta)) == (
+        str(2**62),
+        {"day": f"<value out of range: {2**31 - 1}>"},
+    )
+    assert (second.sample.source_key, json.loads(second.sample.meta)) == ("0:00:01", {"day": "1970-01-02"})
+    rows = rows_of(tmp_path, {"image": [b"1"], "seen": pa.array([1], pa.timestamp("us", "Mars/Base"))})
+    assert errors(rows) == ["ParquetBroken"]
+    assert "expected values that Python or a text can hold, found ArrowInvalid: " in failure_of(rows[0]).message
+    assert failure_of(rows[0]).place.endswith("@0-1")
+
+
 def test_numeric_and_null_keys(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, {"image": [b"1", b"2"], "key": [41, None]})
     assert [row.sample.source_key for row in rows] == ["41", "1"]
