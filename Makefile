@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= $(shell nproc)
-RUNNERS ?= $(shell expr $(WORKERS) + 2)
+RUNNERS ?= $(shell expr $(WORKERS) + 1)
 
 .PHONY: setup demo demo-web demo-train test flink-test check bench format clean
 
@@ -39,7 +39,7 @@ demo-train: $(READY)    ## after `make demo`: trains a tiny GLM-4.1V on its set,
 	OMP_NUM_THREADS=1 $(BIN)/beamsift train pretrain --config tests/world/demo_train.yaml --output out/demo/model
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.world.score_model out/demo/model
 
-test: $(READY)          ## all tests, on all cores (two processes more: many wait for others); coverage of the pure floors is held at 95 %
+test: $(READY)          ## all tests, on all cores (one process more: many wait for others); coverage of the pure floors is held at 95 %
 	$(BIN)/python -m pytest --cov -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
 
 flink-test: $(READY)    ## the same bytes from a real Flink, and what it survives; fetches Flink into out/flink (needs Java 17, Maven)
