@@ -33,8 +33,8 @@ from tests.world.words import COLOURS
 from train.chat.tokenizer import IMAGE, ChatTokenizer
 from train.data.records import Array, RawSample, TokenSample
 
-BOUNDS = {"loss": 0.72, "colour": 0.6, "shape": 0.33, "colour, shuffled": 0.2, "shape, shuffled": 0.2}
-"""Held-out loss at most, words right at least, and when shuffled at most; measured 0.662, 72, 42, 16, 11 %."""
+BOUNDS = {"loss": 0.68, "colour": 0.6, "shape": 0.6, "colour, shuffled": 0.2, "shape, shuffled": 0.2}
+"""Held-out loss at most, words right at least, and when shuffled at most; measured 0.622, 74, 76, 15, 10 %."""
 KINDS: dict[str, tuple[str, ...]] = {"colour": tuple(COLOURS), "shape": tuple(OUTLINES)}
 TOGETHER = 16
 """Captions in one forward."""
