@@ -32,7 +32,7 @@ from transforms.storage import storage_for
 ROOT = Path(__file__).resolve().parents[2]
 SMALL_UNITS, LARGE_UNITS = 156, 2_500
 MEGABYTES = 120
-"""What a process may hold at any size of the pool; measured 81."""
+"""What a process may hold at any size of the pool; measured 86."""
 
 
 def simulate_apart(units: int, folder: Path) -> dict:
