@@ -111,9 +111,12 @@ def _read(text: str) -> Response | None:
 def _measure_tags(said: Sequence[str], read: Sequence[Response | None]) -> Measures:
     """Responses without a thought, those that are of neither form, and of each form those that are not of it."""
     found: Measures = {"plain_responses": sum(one is not None and not one.thought for one in read)}
-    false = [find_false_tag(text) for text in said]
+    false, either = [find_false_tag(text) for text in said], [find_any_fault(text) for text in said]
     for name, form in _FORMS.items():
-        faults = [find_fault(text, form) if form and _is_tagged(text) else find_any_fault(text) for text in said]
+        faults = [
+            find_fault(text, form) if form and _is_tagged(text) else fault
+            for text, fault in zip(said, either, strict=True)
+        ]
         told = [f"{tag}, which is no tag" if tag else fault for tag, fault in zip(false, faults, strict=True)]
         found[f"broken{name}"] = sum(map(bool, told))
         if any(told):
