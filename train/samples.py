@@ -11,10 +11,8 @@ Left out on purpose: chance in writing, and samples other than captions.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -36,6 +34,7 @@ from train.positions import document_positions
 from train.sample_history import Evaluation, Shown, Written, read_history, with_evaluation
 from train.sample_page import About, format_page
 from train.writing import Writing, write_greedily
+from transforms.storage import LocalStorage
 
 PAGE, HISTORY = "samples.html", "samples.json"
 Told = TypeVar("Told")
@@ -144,8 +143,8 @@ class SamplePage:
         about = About(output.name, self._job.cfg, dict(chosen.skipped))
         page = format_page(about, [one.picture for one in chosen.captions], history)
         try:
-            write_whole(output / HISTORY, msgspec.json.encode(history))
-            write_whole(output / PAGE, page.encode())
+            for name, data in ((HISTORY, msgspec.json.encode(history)), (PAGE, page.encode())):
+                LocalStorage().write(str(output / name), data)
         except OSError as error:
             self._job.say(f"samples: {output / PAGE} could not be written: {error}; training goes on")
 
@@ -186,12 +185,3 @@ def _blank(token: int) -> TokenSample:
 def plain(text: str) -> str:
     """Without the halves of characters that JSON and tar names may hold and no file can."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(data)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
