@@ -32,8 +32,6 @@ from transforms.records import Failure, Sample, Span, Unit
 
 IMAGES, IMAGE = "images", "image"
 """The columns that may hold bytes: a list of pictures in the list schemas, or one in the library datasets' sets."""
-CONVERSATION = "conversation"
-"""The schema that transforms/responses_reading.py reads."""
 
 
 def read_interleaved(path: str, unit: Unit, rules: ReadRules, staging: str, *, schema: str) -> Iterator[Loaded]:
@@ -53,8 +51,7 @@ def read_records(path: str, unit: Unit, rules: ReadRules, staging: str, *, schem
     elif unit.kind == "tar":
         yield from read_document_tar(path, unit, rules, staging, schema=schema)
     else:
-        # A conversation without its picture is lost, so its names are worth a request each.
-        beside = Beside(unit, rules, staging, asks=schema.name == CONVERSATION)
+        beside = Beside(unit, rules, staging, asks=schema.whole)
         yield from _records_and_problems(path, unit, beside, schema)
 
 
@@ -205,7 +202,7 @@ def _load(
             raise record
         document = schema.parse(record)
         meta = format_json(document.meta)
-        if line and b"data:" in line[0] and schema.name == CONVERSATION:
+        if line and b"data:" in line[0] and schema.whole:
             document, inline = place_inline(document, *line, beside.rules.max_picture_bytes)
     except (RecordBroken, RecursionError) as error:  # the second: values nested thousands deep
         return load_failure(unit, position, Failure("RecordBroken", str(error), place), key)

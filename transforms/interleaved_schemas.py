@@ -26,6 +26,9 @@ class Schema(NamedTuple):
     """The record of a document and its key; what it cannot hold is counted. None for our own shards."""
     form: Form
     """What it is written as. All that hold records of it can be read."""
+    whole: bool = False
+    """Whether a record that lacks one of its pictures is lost. Then each name is worth a request to an object store,
+    and a `data:` URI is read as a picture."""
 
 
 def _format_lists(schema: ListSchema, document: Document, key: str, losses: Losses) -> dict[str, Any]:

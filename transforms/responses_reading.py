@@ -34,7 +34,7 @@ from transforms.interleaved_documents import (
     pool_meta,
     reference,
 )
-from transforms.interleaved_reader import CONVERSATION, read_records
+from transforms.interleaved_reader import read_records
 from transforms.interleaved_schemas import Schema
 from transforms.interleaved_shards import parse_document
 from transforms.loaded import Loaded
@@ -88,7 +88,7 @@ def read_conversations(
     path: str, unit: Unit, rules: ReadRules, staging: str, *, fields: ConversationReadRules
 ) -> Iterator[Loaded]:
     """The rows of a unit, positions from 0. The first of the record's `key_fields` that is there names it."""
-    schema = Schema(CONVERSATION, partial(parse_record, max_pictures=fields.max_pictures), None, "jsonl")
+    schema = Schema("conversation", partial(parse_record, max_pictures=fields.max_pictures), None, "jsonl", whole=True)
     for loaded in read_records(path, unit, rules, staging, schema=schema):
         sample = loaded.sample
         if sample.failure is None:
