@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -31,9 +30,8 @@ from apache_beam.runners.portability.local_job_service import BeamFnLoggingServi
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from apache_beam.utils.thread_pool_executor import shared_unbounded_instance
-from google.protobuf import json_format, text_format
 
-from pipelines.worker_processes import BEAM, load_ahead, start_worker
+from pipelines.worker_processes import BEAM, load_ahead, start_worker, worker_variables
 
 # What Beam's workers say at every start and nobody can act on, and its advice to choose the running mode that would
 # replace our worker command by its own.
@@ -98,7 +96,7 @@ class WatchedWorker(GrpcWorkerHandler):
 
     def __init__(self, worker_log: bytes, *of_runner: Any) -> None:
         super().__init__(*of_runner)
-        self._log, self._stopped = Path(os.fsdecode(worker_log)), threading.Event()
+        self._log, self._stopped = os.fsdecode(worker_log), threading.Event()
 
     def start_worker(self) -> None:
         self._logging = grpc.server(shared_unbounded_instance())
@@ -118,14 +116,10 @@ class WatchedWorker(GrpcWorkerHandler):
         super().close()
 
     def _environment(self, logging_address: str) -> dict[str, str]:
-        """What Beam's worker program reads: who it is, where to report, and the job's options."""
         addresses = {"CONTROL": self.control_address, "LOGGING": logging_address}
-        told = {
-            f"{name}_API_SERVICE_DESCRIPTOR": text_format.MessageToString(endpoints_pb2.ApiServiceDescriptor(url=url))
-            for name, url in addresses.items()
-        }
-        options = json_format.MessageToJson(self.provision_info.provision_info.pipeline_options)
-        return {**os.environ, **told, "PIPELINE_OPTIONS": options, "WORKER_ID": self.worker_id}
+        endpoints = {name: endpoints_pb2.ApiServiceDescriptor(url=url) for name, url in addresses.items()}
+        options = self.provision_info.provision_info.pipeline_options
+        return os.environ | worker_variables(self.worker_id, endpoints, options)
 
     def _watch(self) -> None:
         self._process.join()

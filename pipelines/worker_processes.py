@@ -12,7 +12,10 @@ import os
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
-from pathlib import Path
+
+from apache_beam.portability.api import endpoints_pb2
+from google.protobuf import json_format, text_format
+from google.protobuf.struct_pb2 import Struct
 
 BEAM = ("apache_beam.runners.worker.sdk_worker_main", "pipelines.makings")
 MODELS = ("torch", "open_clip")
@@ -28,12 +31,34 @@ def load_ahead(modules: Sequence[str]) -> None:
     forkserver.ensure_running()
 
 
-def start_worker(environment: Mapping[str, str], log: Path | None = None) -> BaseProcess:
+def start_worker(environment: Mapping[str, str], log: str = "") -> BaseProcess:
     """Beam's worker program in a process of its own, with nothing but this environment; what it prints is added to
-    the log. Not for several threads at a time."""
-    worker = _FORKED.Process(target=_work, args=(dict(environment), os.getcwd(), log), daemon=True)
+    the log, where one is named. Not for several threads at a time."""
+    streams = {2: log} if log else {}
+    worker = _FORKED.Process(target=_work, args=(dict(environment), os.getcwd(), streams), daemon=True)
     worker.start()
     return worker
+
+
+def worker_variables(
+    worker: str, endpoints: Mapping[str, endpoints_pb2.ApiServiceDescriptor], options: Struct | None
+) -> dict[str, str]:
+    """What Beam's worker program reads: who it is, where it reports (`CONTROL`, `LOGGING`, `STATUS`), and the job's
+    options."""
+    told = {f"{name}_API_SERVICE_DESCRIPTOR": text_format.MessageToString(one) for name, one in endpoints.items()}
+    found = {} if options is None else {"PIPELINE_OPTIONS": json_format.MessageToJson(options)}
+    return {**told, **found, "WORKER_ID": worker}
+
+
+def settle_in(environment: Mapping[str, str], folder: str, streams: Mapping[int, str]) -> None:
+    """Gives a forked process its own environment, folder, and files that what it prints on 1 and 2 is added to."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    for number, path in streams.items():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
 
 
 def end_worker(worker: BaseProcess, seconds: float) -> None:
@@ -44,14 +69,8 @@ def end_worker(worker: BaseProcess, seconds: float) -> None:
     worker.join()
 
 
-def _work(environment: dict[str, str], folder: str, log: Path | None) -> None:
+def _work(environment: dict[str, str], folder: str, streams: dict[int, str]) -> None:
     from apache_beam.runners.worker import sdk_worker_main
 
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    if log is not None:
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.dup2(descriptor, 2)
-        os.close(descriptor)
+    settle_in(environment, folder, streams)
     sdk_worker_main.main([])

@@ -24,9 +24,9 @@ from apache_beam.portability.api import (
     beam_provision_api_pb2,
     beam_provision_api_pb2_grpc,
 )
-from google.protobuf import json_format, text_format
+from google.protobuf.struct_pb2 import Struct
 
-from pipelines.worker_processes import BEAM, MODELS, end_worker, load_ahead, start_worker
+from pipelines.worker_processes import BEAM, MODELS, end_worker, load_ahead, start_worker, worker_variables
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 END_SECONDS = 10.0
@@ -95,21 +95,17 @@ def serve(port: int, threads: int, say: Callable[[str], None]) -> int:
 
 def worker_environment(request: beam_fn_api_pb2.StartWorkerRequest) -> dict[str, str]:
     """What Beam's worker program reads from its environment: where to report, who it is, and the job's options."""
-    found = {"WORKER_ID": request.worker_id}
-    for name in ("control", "logging", "status"):
-        endpoint = getattr(request, f"{name}_endpoint", None)
-        if endpoint is not None and endpoint.url:
-            found[f"{name.upper()}_API_SERVICE_DESCRIPTOR"] = text_format.MessageToString(endpoint)
-    if request.provision_endpoint.url:
-        found["PIPELINE_OPTIONS"] = _job_options(request.provision_endpoint.url, request.worker_id)
-    return found
+    asked = {name: getattr(request, f"{name.lower()}_endpoint", None) for name in ("CONTROL", "LOGGING", "STATUS")}
+    endpoints = {name: endpoint for name, endpoint in asked.items() if endpoint is not None and endpoint.url}
+    url = request.provision_endpoint.url
+    return worker_variables(request.worker_id, endpoints, _job_options(url, request.worker_id) if url else None)
 
 
-def _job_options(url: str, worker: str) -> str:
+def _job_options(url: str, worker: str) -> Struct:
     with grpc.insecure_channel(url) as channel:
         answer = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel).GetProvisionInfo(
             beam_provision_api_pb2.GetProvisionInfoRequest(),
             metadata=[("worker_id", worker)],
             timeout=CALL_SECONDS,
         )
-    return json_format.MessageToJson(answer.info.pipeline_options)
+    return answer.info.pipeline_options

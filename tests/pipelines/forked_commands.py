@@ -15,16 +15,16 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from pipelines.worker_processes import BEAM, MODELS, load_ahead
+from pipelines.worker_processes import BEAM, MODELS, load_ahead, settle_in
 
 
 def run_forked(module: str, arguments: list[str], folder: Path, seconds: float) -> subprocess.CompletedProcess:
     """Raises subprocess.TimeoutExpired, and kills it, where it takes longer."""
     load_ahead((*BEAM, *MODELS))
     with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
-        paths = [f"/proc/{os.getpid()}/fd/{file.fileno()}" for file in (stdout, stderr)]
+        streams = {n: f"/proc/{os.getpid()}/fd/{file.fileno()}" for n, file in enumerate((stdout, stderr), 1)}
         process = multiprocessing.get_context("forkserver").Process(
-            target=_run, args=(module, arguments, folder, dict(os.environ), paths)
+            target=_run, args=(module, arguments, str(folder), dict(os.environ), streams)
         )
         process.start()
         process.join(seconds)
@@ -35,14 +35,8 @@ def run_forked(module: str, arguments: list[str], folder: Path, seconds: float) 
         return subprocess.CompletedProcess([module, *arguments], process.exitcode, _read(stdout), _read(stderr))
 
 
-def _run(module: str, arguments: list[str], folder: Path, environment: dict[str, str], paths: list[str]) -> None:
-    for number, path in enumerate(paths, 1):
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-        os.dup2(descriptor, number)
-        os.close(descriptor)
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
+def _run(module: str, arguments: list[str], folder: str, environment: dict[str, str], streams: dict[int, str]) -> None:
+    settle_in(environment, folder, streams)
     sys.argv = [module, *arguments]
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
